@@ -1,1 +1,1 @@
-"""Under construction."""
+"""Live frames and their code as plain records: the only place with ctypes and `sys._getframe`."""
