@@ -35,10 +35,10 @@ class Token:
 
     __slots__ = ("__weakref__", "_behind", "_code", "_frame_id")
 
-    def __init__(self, frame_id: int = 0, code: CodeType | None = None) -> None:
-        self._frame_id = frame_id
-        self._code = code
-        self._behind: Any = None
+    def __init__(self) -> None:
+        self._frame_id = 0
+        self._code: CodeType | None = None
+        self._behind: list[Any] = []
 
     def __call__(self, frame: FrameType, event: str, arg: object) -> None:
         """Stand where a local trace function stands, and leave the frame as it is (None: keep)."""
@@ -66,26 +66,32 @@ class Token:
 
     def move_to_locals(self, frame: FrameType) -> None:
         """Lie in *frame* as a hidden local; one that lies there already is kept alive behind us."""
-        self._behind = frame.f_locals.get(HIDDEN)
+        there = frame.f_locals.get(HIDDEN)
+        if there is not None:
+            self._behind.append(there)
         frame.f_locals[HIDDEN] = self
 
+    def plant(self, frame: FrameType) -> None:
+        """Lie in *frame*, or behind the token that lies there."""
+        self._frame_id, self._code = id(frame), frame.f_code
+        first: Any = frame.f_trace
+        if first is None:
+            frame.f_trace = self
+        elif isinstance(first, Token):
+            first._behind.append(self)  # noqa: SLF001 - one of us
+        else:
+            self.move_to_locals(frame)
 
-def plant(frame: FrameType) -> Token:
-    """Give the token of a function's *frame*: the one that is there, or a new one in its place.
 
-    The caller keeps a weak reference only. For frames whose names are a real mapping (modules,
-    class bodies) the mapping itself is the owner: there is no token.
+def plant_token(frame: FrameType, token: Token) -> None:
+    """Make a function's *frame* hold *token*, which dies with it; drop your own reference.
+
+    For frames whose names are a real mapping (modules, class bodies) there is no token: the names
+    of a notebook outlive the frame of each cell, so the mapping itself is the owner.
     """
     if not is_function_frame(frame):
         raise ValueError(f"{frame.f_code.co_name} keeps its names in a mapping, and needs no token")
-    if isinstance(frame.f_trace, Token):
-        return frame.f_trace
-    token = Token(id(frame), frame.f_code)
-    if frame.f_trace is None:
-        frame.f_trace = token
-    else:
-        token.move_to_locals(frame)
-    return token
+    token.plant(frame)
 
 
 def is_function_frame(frame: FrameType) -> bool:
