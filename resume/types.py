@@ -99,6 +99,8 @@ class Manifest:
     digest: str
     """sha256 over the manifest's canonical JSON without `digest` and `signature`."""
     signature: str | None = None
+    ancestors: tuple[int, ...] = ()
+    """The chain that this generation stands on, as far as it was there at the save: parent first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,11 @@
-"""Under construction."""
+"""Bytes <-> disk: generations of one checkpoint, whole or not at all. Never sees an object."""
+
+from __future__ import annotations
+
+from resume.store.generations import Entry
+from resume.store.layout import decode_name, encode_name
+from resume.store.place import find_folder, names
+from resume.store.retention import Retention
+from resume.store.store import Store
+
+__all__ = ["Entry", "Retention", "Store", "decode_name", "encode_name", "find_folder", "names"]

@@ -1,0 +1,194 @@
+"""One generation onto the disk: the body, then the manifest, whose appearance is the commit.
+
+The order, and what dying after each step leaves:
+1. body under a scratch name, fsync      a scratch file; the next writer removes it
+2. body renamed, folder fsync            a body that nobody names; the next writer removes it
+3. manifest under a scratch name, fsync  the same, and a scratch file
+4. manifest linked to its final name     the new generation, whole
+5. folder fsync                          the same, over a power cut too
+Older generations are pruned after that, and only then.
+
+Past a broken lock two writers may be here at once. A number is published once, so one of them fails
+at step 4 where both took the same number. Where one saw the other's body and took the next number,
+it looks for manifests that were not there at its start, before step 4 and after.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from resume.errors import CheckpointBusyError, StoreError
+from resume.store import files, layout, trust
+from resume.store.body import Body, write_body
+from resume.store.extents import Lender, Stored, bodies_to_keep
+from resume.store.files import Disk
+from resume.store.generations import file_names, highest_number
+from resume.store.restore import own_tables
+from resume.types import BodyRef, Buffer, Draft, Manifest
+
+_log = logging.getLogger(__name__)
+
+_LINE_BYTES = 8
+_MARK_BYTES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where and how a generation is written."""
+
+    disk: Disk
+    place: Path
+    name: str
+    level: int | None
+    """Compression: None by sample, 0 never, else the zstd level."""
+    fsync: bool
+
+
+def write_generation(
+    target: Target,
+    draft: Draft,
+    buffers: Sequence[Buffer],
+    parent: Manifest | None,
+    previous: tuple[Stored, ...] | None,
+) -> tuple[Manifest, tuple[Stored, ...]]:
+    """Write the next generation: *buffers* (the stream first), on top of *parent*.
+
+    Args:
+        target: Where and how.
+        draft: What the engine wants recorded.
+        buffers: The stream and the buffers, live.
+        parent: The generation that this one continues, or None for a new line.
+        previous: The parent's buffers as they lie on disk, where the caller still knows them.
+
+    Returns:
+        The manifest as a reader finds it, and the new generation's buffers as they lie on disk.
+
+    Raises:
+        CheckpointBusyError: Another writer is at this place, past the lock; nothing is left of ours.
+        OSError: The disk refused; nothing is left of ours.
+    """
+    seen = file_names(target.place)
+    number = highest_number(seen) + 1
+    line = secrets.token_hex(_LINE_BYTES) if parent is None else parent.line
+    stem = None if parent is None else parent.number
+    head = layout.Head(line, number, stem, files.host_mark(), os.getpid())
+    path = target.place / layout.body_name(number, secrets.token_hex(_MARK_BYTES))
+    lent = _lent_bodies(target.place, parent, previous)
+    lender = Lender(lent.buffers, lent.bodies)
+    body = write_body(
+        target.disk, path, layout.encode_head(head), buffers, lender, lent.bodies,
+        level=target.level, fsync=target.fsync,
+    )  # fmt: skip
+    try:
+        if target.fsync:
+            target.disk.sync_folder(target.place)
+        manifest = _manifest(target.name, draft, head, body, _ancestors(parent, seen))
+        return _publish(target, manifest, _manifest_names(seen)), body.buffers
+    except BaseException:
+        files.discard(target.disk, path)
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Lent:
+    buffers: tuple[Stored, ...]
+    bodies: dict[str, BodyRef]
+
+
+def _lent_bodies(
+    place: Path, parent: Manifest | None, previous: tuple[Stored, ...] | None
+) -> _Lent:
+    """What the new generation may lean on: bodies of the parent that are there in full size."""
+    if parent is None:
+        return _Lent((), {})
+    if previous is None:
+        try:
+            with own_tables(place, parent) as previous:
+                pass
+        except StoreError as why:
+            _log.warning("generation %s is written in full: %s", parent.number + 1, why)
+            return _Lent((), {})
+    there = [body for body in parent.bodies if _size_of(place / body.name) == body.size_bytes]
+    return _Lent(previous, bodies_to_keep(previous, there))
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
+
+
+def _ancestors(parent: Manifest | None, seen: Sequence[str]) -> tuple[int, ...]:
+    if parent is None:
+        return ()
+    chain = (parent.number, *parent.ancestors)
+    return tuple(one for one in chain if layout.manifest_name(one) in seen)
+
+
+def _manifest(
+    name: str, draft: Draft, head: layout.Head, body: Body, ancestors: tuple[int, ...]
+) -> Manifest:
+    return Manifest(
+        schema_version=layout.SCHEMA_VERSION,
+        name=name,
+        line=head.line,
+        number=head.number,
+        parent=head.parent,
+        created_at=time.time(),
+        body=body.ref,
+        bodies=body.bodies,
+        tables=body.tables,
+        draft=draft,
+        digest="",
+        ancestors=ancestors,
+    )
+
+
+def _publish(target: Target, draft: Manifest, seen: frozenset[str]) -> Manifest:
+    record = layout.to_record(draft)
+    record["signature"] = trust.sign(record["digest"])
+    final = target.place / layout.manifest_name(draft.number)
+    payload = layout.encode_manifest(record)
+    scratch = files.write_scratch(target.disk, final, payload, fsync=target.fsync)
+    try:
+        _refuse_others(target, seen, draft.number)
+        files.publish(target.disk, scratch, final)
+    except FileExistsError as why:
+        raise _second_writer(target, draft.number) from why
+    finally:
+        files.discard(target.disk, scratch)
+    try:
+        _refuse_others(target, seen | {final.name}, draft.number)
+        if _size_of(target.place / draft.body.name) != draft.body.size_bytes:
+            raise _second_writer(target, draft.number)
+        if target.fsync:
+            target.disk.sync_folder(target.place)
+    except BaseException:
+        files.discard(target.disk, final)  # a save that failed must not be what a rerun finds
+        raise
+    return replace(layout.from_record(record), digest=record["digest"])
+
+
+def _manifest_names(seen: Sequence[str]) -> frozenset[str]:
+    return frozenset(one for one in seen if layout.MANIFEST_NAME.fullmatch(one))
+
+
+def _refuse_others(target: Target, seen: frozenset[str], number: int) -> None:
+    if _manifest_names(file_names(target.place)) - seen:
+        raise _second_writer(target, number)
+
+
+def _second_writer(target: Target, number: int) -> CheckpointBusyError:
+    return CheckpointBusyError(
+        f"cannot save generation {number} of {target.name!r}: another program writes to "
+        f"{target.place} at the same time, although the lock is ours (the file system does not keep "
+        "locks, or the lock was removed by hand). What it wrote stands, and nothing is left of ours.\n"
+        "Stop one of the two, or give one another name=."
+    )

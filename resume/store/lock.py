@@ -1,0 +1,302 @@
+"""One writer for a checkpoint at a time, and a name for who that is.
+
+Goal: two runs of the same program never write to one place; the second says who holds it.
+
+What does not work, and what is done:
+- filelock on POSIX: up to 3.29 every attempt truncates the lock file, which holds the holder's
+  record (filelock issue 591), and there is no way to close its descriptor in a forked child without
+  releasing. So flock() itself, ten lines; filelock does it on Windows.
+- fcntl locks (POSIX record locks): any close of the file in the process drops them.
+- flock in one process: a second descriptor is refused like another process. A table of what this
+  process holds says so in words.
+- fork: the child has the same open file, and unlocking there unlocks the parent. It only closes.
+- File systems without locks: a claim file made with O_EXCL, touched every ten seconds; one that
+  nobody touched for a minute is taken over.
+
+What can still go wrong: a file system that grants everyone the lock, or a claim's holder that slept
+longer than a minute. The commit finds both: numbers are published once, and see commit.py.
+unit/store/test_lock.py proves what stands here.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import secrets
+import socket
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+from resume.errors import CheckpointBusyError
+from resume.store import files
+from resume.store.files import Disk
+from resume.units import show_seconds
+
+LOCK_NAME = "lock"
+CLAIM_NAME = "lock.claim"
+HEARTBEAT_S = 10.0
+STALE_CLAIM_S = 60.0
+
+_BUSY = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES})
+_REFUSED = frozenset(
+    {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL}
+)
+_RECORD_BYTES = 1 << 16
+
+_held: dict[str, PlaceLock] = {}
+_guard = threading.Lock()
+
+
+class _Hold(Protocol):
+    """A lock that was got, by one mechanism or the other."""
+
+    def is_whole(self) -> bool:
+        """Whether it still guards the place."""
+
+    def release(self) -> None:
+        """Give it back."""
+
+    def forget(self) -> None:
+        """In a forked child: let go of it without giving it back."""
+
+
+class PlaceLock:
+    """The lock of one place; held by one `PlaceLock` of one process at a time."""
+
+    def __init__(self, place: Path, name: str, disk: Disk) -> None:
+        self._place = place
+        self._name = name
+        self._disk = disk
+        self._hold: _Hold | None = None
+        self._key = ""
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this very object holds the lock, and the lock still guards the place."""
+        return self._hold is not None and self._hold.is_whole()
+
+    def acquire(self) -> None:
+        """Take the lock, at once or not at all.
+
+        Raises:
+            CheckpointBusyError: Somebody holds it; the text names host, process and since when.
+            OSError: The disk refused.
+        """
+        key = os.path.realpath(self._place)
+        with _guard:
+            other = _held.get(key)
+            if other is not None and other is not self and other.is_held:
+                raise busy(self._name, read_holder(self._place), "another checkpoint of this process")
+            self._drop()
+            self._hold = _take(self._place, self._name, self._disk)
+            self._key = key
+            _held[key] = self
+
+    def release(self) -> None:
+        """Give the lock back; nothing happens where it is not held."""
+        with _guard:
+            self._drop()
+
+    def _drop(self) -> None:
+        hold, self._hold = self._hold, None
+        if _held.get(self._key) is self:
+            del _held[self._key]
+        if hold is not None:
+            hold.release()
+
+    def forget(self) -> None:
+        """In a forked child: the lock is the parent's."""
+        hold, self._hold = self._hold, None
+        if hold is not None:
+            hold.forget()
+
+
+def _forget_all() -> None:
+    global _guard  # noqa: PLW0603 - another thread of the parent may have held it during the fork
+    _guard = threading.Lock()
+    for one in list(_held.values()):
+        one.forget()
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)
+
+
+def busy(name: str, holder: dict[str, Any] | None, who: str | None = None) -> CheckpointBusyError:
+    """The error that names who holds the checkpoint *name*."""
+    text = who or "another process"
+    if holder:
+        age = show_seconds(max(0.0, time.time() - holder["since"]))
+        text = f"{who or 'process'} {holder['pid']} on {holder['host']}, since {age} ago"
+        if who:
+            text = f"{who} (process {holder['pid']} on {holder['host']}), since {age} ago"
+    return CheckpointBusyError(
+        f"the checkpoint {name!r} is in use by {text}. Nothing was written.\n"
+        "Wait for it or stop it, or give this run another name=."
+    )
+
+
+def read_holder(place: Path) -> dict[str, Any] | None:
+    """Who holds the lock of *place* (`host`, `pid`, `since`), as far as the files tell; None: free."""
+    for path in (place / CLAIM_NAME, place / LOCK_NAME):
+        record = _read_record(path)
+        if record is not None and _lives(record):
+            return {key: record[key] for key in ("host", "pid", "since")}
+    return None
+
+
+def _read_record(path: Path) -> dict[str, Any] | None:
+    try:
+        record = json.loads(path.read_bytes())
+        int(record["pid"]), float(record["since"]), str(record["host"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # empty: free; half written: its holder is not there yet
+    return dict(record)
+
+
+def _lives(record: dict[str, Any]) -> bool:
+    if record["host"] != socket.gethostname() or os.name != "posix":
+        return True
+    return files.process_lives(record["pid"])
+
+
+def _record() -> dict[str, Any]:
+    return {"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}
+
+
+def _take(place: Path, name: str, disk: Disk) -> _Hold:
+    try:
+        return _FileHold.take(place, name, disk)
+    except OSError as why:
+        if isinstance(why, CheckpointBusyError) or why.errno not in _REFUSED:
+            raise
+        return _ClaimHold.take(place, name, disk)
+
+
+class _FileHold:
+    """flock on the lock file, which also says who holds it."""
+
+    def __init__(self, path: Path, descriptor: int, disk: Disk) -> None:
+        self._path = path
+        self._descriptor = descriptor
+        self._disk = disk
+
+    @classmethod
+    def take(cls, place: Path, name: str, disk: Disk) -> _FileHold:
+        """Lock the file, and write our record into it.
+
+        Raises:
+            CheckpointBusyError: Another process has it.
+            OSError: The file system has no locks, or refused.
+        """
+        while True:
+            hold = cls(place / LOCK_NAME, disk.open_lock(place / LOCK_NAME), disk)
+            try:
+                hold._lock(name)
+                if hold.is_whole():
+                    hold._sign()
+                    return hold
+            except BaseException:
+                hold.forget()
+                raise
+            hold.forget()  # the file was removed between open and lock: what is locked has no name
+
+    def _lock(self, name: str) -> None:
+        try:
+            self._disk.lock(self._descriptor)
+        except OSError as why:
+            if why.errno in _BUSY:
+                raise busy(name, read_holder(self._path.parent)) from why
+            raise
+
+    def _sign(self) -> None:
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, json.dumps(_record()).encode(), 0)
+
+    def is_whole(self) -> bool:
+        """Whether the locked file is still the one that others would lock."""
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), self._path.stat())
+        except OSError:
+            return False
+
+    def release(self) -> None:
+        """Clear the record and unlock."""
+        with suppress(OSError):
+            os.ftruncate(self._descriptor, 0)
+        with suppress(OSError):
+            self._disk.unlock(self._descriptor)
+        os.close(self._descriptor)
+
+    def forget(self) -> None:
+        """Close and no more: unlocking here would unlock the parent."""
+        os.close(self._descriptor)
+
+
+class _ClaimHold:
+    """A file that only one can create, touched while its maker lives."""
+
+    def __init__(self, path: Path, token: str) -> None:
+        self._path = path
+        self._token = token
+        self._pid = os.getpid()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="resume-claim", daemon=True)
+
+    @classmethod
+    def take(cls, place: Path, name: str, disk: Disk) -> _ClaimHold:
+        path = place / CLAIM_NAME
+        hold = cls(path, secrets.token_hex(8))
+        payload = json.dumps({**_record(), "token": hold._token}).encode()
+        scratch = files.write_scratch(disk, path, payload, fsync=False)
+        try:
+            _clear_stale(path, scratch, disk)
+            files.publish(disk, scratch, path)
+        except FileExistsError as why:
+            raise busy(name, read_holder(place)) from why
+        finally:
+            files.discard(disk, scratch)
+        hold._thread.start()
+        return hold
+
+    def is_whole(self) -> bool:
+        return (_read_record(self._path) or {}).get("token") == self._token
+
+    def _beat(self) -> None:
+        while not self._ended.wait(HEARTBEAT_S):
+            with suppress(OSError):  # one missed beat is no loss; a lost claim is found by is_whole
+                if self.is_whole():
+                    os.utime(self._path)
+
+    def release(self) -> None:
+        self._ended.set()
+        self._thread.join()
+        if self.is_whole():
+            with suppress(OSError):
+                self._path.unlink()
+
+    def forget(self) -> None:
+        self._ended.set()
+
+
+def _clear_stale(path: Path, fresh: Path, disk: Disk) -> None:
+    """Move a claim away whose maker is dead or silent; the file system's own clock counts."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return
+    record = _read_record(path)
+    silent_s = fresh.stat().st_mtime - found.st_mtime
+    if silent_s <= STALE_CLAIM_S and (record is None or _lives(record)):
+        return
+    aside = files.scratch_beside(path)
+    disk.rename(path, aside)
+    if _read_record(aside) != record:  # another was faster, and this is the new holder's: put it back
+        with suppress(FileExistsError):
+            disk.link(aside, path)
+    files.discard(disk, aside)

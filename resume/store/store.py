@@ -1,0 +1,371 @@
+"""The store of one checkpoint: what the engine above sees of the disk."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import weakref
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from resume.errors import IntegrityError, ResumeError, StoreError
+from resume.store import files, generations, layout, retention, trust, verify
+from resume.store.body import compression_level
+from resume.store.commit import Target, write_generation
+from resume.store.extents import Stored
+from resume.store.files import Disk, telling
+from resume.store.generations import Entry, Listing
+from resume.store.lock import PlaceLock, read_holder
+from resume.store.restore import read_generation
+from resume.store.retention import Retention
+from resume.types import Buffer, Content, Draft, Manifest, Problem
+
+_log = logging.getLogger(__name__)
+
+
+class Store:
+    """The generations of one checkpoint in one folder. Nothing is created before the lock is taken.
+
+    Args:
+        folder: The store's folder (`.checkpoints`), made when first needed.
+        name: The checkpoint's name.
+        retention: What stays after a save.
+        fsync: Wait for the disk. Off survives the death of the process, not a power cut.
+        compress: `auto` (by a sample of each extent), `none`, or a zstd level.
+        trust: True vouches for files of others; None leaves that to `RESUME_TRUST`.
+        disk: The operations that change the disk.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        *,
+        retention: Retention = Retention(),  # noqa: B008 - frozen
+        fsync: bool = True,
+        compress: str | int = "auto",
+        trust: bool | None = None,
+        disk: Disk | None = None,
+    ) -> None:
+        self.folder = Path(folder).absolute()
+        self.name = name
+        self.place = self.folder / layout.encode_name(name)
+        self._retention = retention
+        self._disk = disk or Disk()
+        self._target = Target(self._disk, self.place, name, compression_level(compress), fsync)
+        self._trust = trust
+        self._pid = os.getpid()
+        self._lock = PlaceLock(self.place, name, self._disk)
+        self._known: tuple[str, tuple[Stored, ...]] | None = None
+        self._durable: set[str] = set()
+        self._named: dict[str, tuple[tuple[int, int, int], frozenset[str]]] = {}
+        weakref.finalize(self, self._lock.release)
+
+    def __repr__(self) -> str:
+        held = "held" if self._lock.is_held else "free"
+        return f"<Store {self.place} {held}>"
+
+    def entries(self) -> list[Entry]:
+        """Every generation, newest first, of all lines, readable or not."""
+        return list(self._scan().entries)
+
+    def newest(self) -> Manifest | None:
+        """The newest readable manifest of the live line; None where there is none, or it expired.
+
+        Raises:
+            IntegrityError: There are manifests, and none can be read.
+            SchemaVersionError: It was written by a later release.
+            TrustError: It may have been written by somebody else.
+        """
+        listing = self._scan()
+        for entry in _best_first(listing):
+            if entry.error is None:
+                return entry.manifest
+            if not isinstance(entry.error, IntegrityError):
+                raise entry.error
+        if listing.chain:
+            raise self._none_whole([str(one.problem) for one in _best_first(listing)])
+        return None
+
+    def chain(self) -> Iterator[Manifest]:
+        """The newest generation's manifest, then those that it stands on, as far as they can be read."""
+        for entry in _best_first(self._scan()):
+            if entry.error is None and entry.manifest is not None:
+                yield entry.manifest
+
+    def manifest(self, number: int) -> Manifest:
+        """The manifest of generation *number*, of whatever line.
+
+        Raises:
+            IntegrityError: It is missing or damaged.
+            SchemaVersionError: It was written by a later release.
+            TrustError: It may have been written by somebody else.
+        """
+        entry = generations.examine(self.place, number, self.name, vouched=self._vouched)
+        if entry.error is not None:
+            raise entry.error
+        if entry.manifest is None:
+            raise IntegrityError(f"{entry.path.name} cannot be read")
+        return entry.manifest
+
+    def read(self, manifest: Manifest) -> Content:
+        """The bytes of the generation *manifest*, every one verified, in fresh memory.
+
+        Raises:
+            IntegrityError: A file of it is missing, damaged, or was replaced.
+            TrustError: A file of it may have been written by somebody else.
+        """
+        if self.manifest(manifest.number).digest != manifest.digest:
+            raise IntegrityError(f"generation {manifest.number} of {self.name!r} was replaced")
+        content, stored = read_generation(self.place, manifest, vouched=self._vouched)
+        self._known = (manifest.digest, stored)
+        return content
+
+    def read_best(self) -> tuple[Manifest, Content, list[str]] | None:
+        """The newest whole generation of the live line, and why others were passed over.
+
+        Returns:
+            Its manifest, its content, and a reason for each newer one that is damaged; None where
+            there is nothing to restore.
+
+        Raises:
+            IntegrityError: None is whole.
+            SchemaVersionError: The newest was written by a later release.
+            TrustError: The newest may have been written by somebody else.
+        """
+        reasons: list[str] = []
+        listing = self._scan()
+        for entry in _best_first(listing):
+            try:
+                if entry.error is not None:
+                    raise entry.error
+                if entry.manifest is not None:
+                    return entry.manifest, self.read(entry.manifest), reasons
+            except IntegrityError as why:
+                reasons.append(f"generation {entry.number}: {why}")
+        if reasons:
+            raise self._none_whole(reasons)
+        return None
+
+    def _none_whole(self, reasons: Sequence[str]) -> IntegrityError:
+        listed = "\n".join(f"  {one}" for one in reasons)
+        return IntegrityError(
+            f"no generation of {self.name!r} in {self.place} is whole:\n{listed}\n"
+            "Nothing was unpickled, and the files stay as they are. Bring them back from a copy, or "
+            "start anew with clean=True, which sets them aside; `resume verify` tells more."
+        )
+
+    def lock(self) -> None:
+        """Take the checkpoint for this process; once taken, again is nothing.
+
+        Raises:
+            CheckpointBusyError: Somebody has it: the text names host, process and since when.
+            StoreError: The disk refused.
+        """
+        self._require_own_process()
+        if self._lock.is_held:
+            return
+        with telling(f"take the checkpoint {self.name!r} in {self.place}"):
+            files.ensure_folder(self._disk, self.folder, fsync=self._target.fsync)
+            files.ensure_place(self._disk, self.place, fsync=self._target.fsync)
+            self._lock.acquire()
+        self._clear_leftovers()
+
+    def unlock(self) -> None:
+        """Give the checkpoint back."""
+        if os.getpid() == self._pid:
+            self._lock.release()
+
+    def holder(self) -> dict[str, Any] | None:
+        """`host`, `pid` and `since` of who has the checkpoint; None where nobody has. Takes no lock."""
+        return read_holder(self.place)
+
+    def commit(
+        self,
+        draft: Draft,
+        stream: bytes | memoryview,
+        buffers: Sequence[Buffer],
+        *,
+        parent: Manifest | None,
+    ) -> Manifest:
+        """Make a new generation of *stream* and *buffers*, durable when this returns; then prune.
+
+        Args:
+            draft: What is to be recorded.
+            stream: The pickle stream.
+            buffers: The large pieces; other threads may write to them meanwhile.
+            parent: The generation that this one continues; None begins a new line, and sets aside
+                what was there.
+
+        Returns:
+            The manifest as a reader finds it.
+
+        Raises:
+            CheckpointBusyError: Somebody else writes here.
+            StoreError: The disk refused. The store is as it was before.
+        """
+        self.lock()
+        head = Buffer("", memoryview(stream).cast("B"), "stream")
+        known = self._known if parent and self._known and self._known[0] == parent.digest else None
+        with telling(f"save {self.name!r} to {self.place}"):
+            manifest, stored = write_generation(
+                self._target, draft, (head, *buffers), parent, known and known[1]
+            )
+        self._known = (manifest.digest, stored)
+        if self._target.fsync:
+            self._durable.add(manifest.body.name)
+        try:
+            self._prune(manifest)
+        except (OSError, ResumeError) as why:
+            _log.warning("generation %d is saved, but older ones stay: %s", manifest.number, why)
+        return manifest
+
+    def prune(self) -> None:
+        """Remove the generations of the live line that retention does not keep.
+
+        Raises:
+            StoreError: The disk refused; what is left is whole.
+        """
+        self.lock()
+        newest = self.newest()
+        if newest is not None:
+            self._prune(newest)
+
+    def _prune(self, newest: Manifest) -> None:
+        chain = [newest, *self._readable(newest.ancestors)]
+        stay = retention.staying(chain, self._retention)
+        gone = [one for one in chain if one.number not in stay]
+        if not gone:
+            return
+        with telling(f"prune {self.name!r} in {self.place}"):
+            self._make_durable(newest)
+            left = self._bodies_named({layout.manifest_name(one.number) for one in gone})
+            unneeded = {body.name for one in gone for body in one.bodies} - left
+            numbers = [one.number for one in gone]
+            retention.remove_generations(self._disk, self.place, numbers, unneeded)
+
+    def _readable(self, numbers: Sequence[int]) -> Iterator[Manifest]:
+        for number in numbers:
+            entry = generations.examine(self.place, number, self.name, vouched=True)
+            if entry.manifest is not None and self._has_bodies(entry.manifest):
+                yield entry.manifest
+
+    def _has_bodies(self, manifest: Manifest) -> bool:
+        return all((self.place / body.name).exists() for body in manifest.bodies)
+
+    def _bodies_named(self, without: set[str]) -> frozenset[str]:
+        """Bodies that the manifests here name, readable or not, but for those in *without*."""
+        named: set[str] = set()
+        for name in generations.file_names(self.place):
+            if layout.MANIFEST_NAME.fullmatch(name) and name not in without:
+                named |= self._names_in(self.place / name)
+        return frozenset(named)
+
+    def _names_in(self, path: Path) -> frozenset[str]:
+        found = path.stat()
+        mark = (found.st_ino, found.st_size, found.st_mtime_ns)
+        known = self._named.get(path.name)
+        if known is None or known[0] != mark:
+            known = (mark, retention.body_names(path.read_bytes()))
+            self._named[path.name] = known
+        return known[1]
+
+    def _make_durable(self, newest: Manifest) -> None:
+        """Wait for the disk before anything older goes, also where saves do not wait."""
+        waiting = [body.name for body in newest.bodies if body.name not in self._durable]
+        if not waiting:
+            return
+        for name in [*waiting, layout.manifest_name(newest.number)]:
+            with generations.opened(self.place / name) as descriptor:
+                self._disk.fsync(descriptor)
+        self._disk.sync_folder(self.place)
+        self._durable.update(waiting)
+
+    def verify(self) -> list[Problem]:
+        """Everything that is wrong with the generations here, every byte read. Changes nothing."""
+        return verify.find_problems(self.place, self.entries())
+
+    def remove(self) -> None:
+        """Remove the checkpoint with all of its generations.
+
+        Raises:
+            CheckpointBusyError: Somebody has it.
+            StoreError: The disk refused; some of it may be left.
+        """
+        if not self.place.exists():
+            return
+        self.lock()
+        with telling(f"remove {self.place}"):
+            for path in sorted(self.place.iterdir(), reverse=True):  # newest manifests first
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                elif path.name != "lock":
+                    self._disk.unlink(path)
+            (self.place / "lock").unlink(missing_ok=True)
+            self.place.rmdir()
+        self.unlock()
+
+    def gc(self) -> int:
+        """Remove what was set aside, unnamed bodies and scratch files; return the bytes freed.
+
+        Raises:
+            CheckpointBusyError: Somebody has the checkpoint.
+            StoreError: The disk refused, or the newest generation is not ours to judge.
+        """
+        if not self.place.exists():
+            return 0
+        self.lock()
+        listing = self._scan()
+        readable = [one for one in listing.entries if one.manifest is not None]
+        aside = [one.path for one in listing.entries if readable and not one.live]
+        with telling(f"clear {self.place}"):
+            if aside and listing.chain:
+                newest = self.newest()
+                if newest is not None:
+                    self._make_durable(newest)
+            freed = sum(retention.remove_file(self._disk, path) for path in aside)
+            return freed + self._remove_unnamed(only_dead=False)
+
+    def _clear_leftovers(self) -> None:
+        """Remove what dead saves left behind: the lock is ours, so who lives is none of them."""
+        try:
+            self._remove_unnamed(only_dead=True)
+        except (OSError, ResumeError) as why:
+            _log.warning("leftovers of an interrupted save stay in %s: %s", self.place, why)
+
+    def _remove_unnamed(self, *, only_dead: bool) -> int:
+        named = self._bodies_named(set())
+        freed = 0
+        for name in generations.file_names(self.place):
+            path = self.place / name
+            if files.is_scratch(name):
+                dead = files.is_abandoned(path)
+            elif layout.BODY_NAME.fullmatch(name) and name not in named:
+                dead = not only_dead or generations.is_orphan(path)
+            else:
+                continue
+            if dead:
+                freed += retention.remove_file(self._disk, path)
+        return freed
+
+    @property
+    def _vouched(self) -> bool:
+        return trust.is_waived(self._trust)
+
+    def _scan(self) -> Listing:
+        expire_s = self._retention.expire_s
+        return generations.scan(self.place, self.name, vouched=self._vouched, expire_s=expire_s)
+
+    def _require_own_process(self) -> None:
+        if os.getpid() != self._pid:
+            raise StoreError(
+                f"the checkpoint {self.name!r} belongs to process {self._pid}, and this is its child "
+                f"{os.getpid()}. Nothing was written; make a Checkpoint of another name here."
+            )
+
+
+def _best_first(listing: Listing) -> list[Entry]:
+    by_number = {one.number: one for one in listing.entries}
+    return [by_number[number] for number in listing.chain]
