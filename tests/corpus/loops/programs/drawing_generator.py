@@ -1,0 +1,29 @@
+# expect: equal-or-refused
+# refuses: RestoreError
+"""A generator that draws as it goes, between draws of the body: skipping draws others."""
+
+import json
+import random
+
+from ticks import tick
+
+from resume import Checkpoint
+
+
+def noisy(n):
+    for _ in range(n):
+        yield random.randrange(1000)
+
+
+def work():
+    random.seed(11)
+    chp = Checkpoint(rate=0, fsync=False)
+    seen = []
+    chp.restore()
+    for number in chp.loop(lambda: noisy(6)):
+        tick()
+        seen.append((number, random.randrange(1000)))
+    return seen
+
+
+print(json.dumps(work()))

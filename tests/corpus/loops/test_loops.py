@@ -1,0 +1,138 @@
+"""Programs that people write, each killed after every save and between saves: equal, or refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from killing import PROGRAMS, Expectation, judge, kill_everywhere, listing, run_with_kills, truth_of
+from processes import environment, run_program
+
+EXPECTED = {
+    path.stem: Expectation.of(path)
+    for path in sorted(PROGRAMS.glob("*.py"))
+    if path.stem != "ticks"
+}
+
+
+def programs(*outcomes):
+    return pytest.mark.parametrize(
+        "name", [name for name, expected in EXPECTED.items() if expected.outcome in outcomes]
+    )
+
+
+@programs("equal")
+def test_killed_at_any_moment_the_rerun_ends_equal(nursery, tmp_path, name):
+    """After a kill at any save or between saves, and after two more, the result is the same."""
+    whole, tally = kill_everywhere(nursery, PROGRAMS / f"{name}.py", tmp_path)
+
+    assert not tally.third, "\n".join(tally.third)
+    assert set(tally.ends) == {"equal"}, (tally, whole.stderr)
+    assert whole.report["commits"] > 0
+
+
+@programs("equal")
+def test_killed_after_each_first_save_it_still_ends(nursery, tmp_path, name):
+    """A program that never lives longer than one save goes on by one save a run, to the end."""
+    program = PROGRAMS / f"{name}.py"
+    truth = truth_of(nursery, program, tmp_path / "unused")
+    whole = nursery.run(program, store=tmp_path / "whole")
+
+    kills = ["commit:1"] * (2 * whole.report["commits"] + 3)
+    ended = run_with_kills(nursery, program, tmp_path / "store", kills)
+
+    assert judge(truth, ended) == "equal", (truth, ended)
+
+
+@programs("equal")
+def test_finished_program_rerun_three_times_writes_nothing(nursery, tmp_path, name):
+    """Reruns of a finished program give its result again and leave every file as it was."""
+    program = PROGRAMS / f"{name}.py"
+    first = nursery.run(program, store=tmp_path)
+    files = listing(tmp_path)
+
+    for _ in range(3):
+        again = nursery.run(program, store=tmp_path)
+
+        assert (again.code, again.last_line) == (0, first.last_line), again.stderr
+        assert again.report["commits"] == 0
+        assert listing(tmp_path) == files
+
+
+@programs("equal-or-refused")
+def test_killed_at_any_moment_the_rerun_is_equal_or_refused(nursery, tmp_path, name):
+    """What the rules cannot make exact ends equal or with an error, never with another result."""
+    expected = EXPECTED[name]
+
+    whole, tally = kill_everywhere(nursery, PROGRAMS / f"{name}.py", tmp_path)
+
+    assert not tally.third, "\n".join(tally.third)
+    assert set(tally.ends) <= {"equal", "refused"}, (tally, whole.stderr)
+    if expected.error:
+        assert set(tally.errors) == {expected.error}, tally
+
+
+@programs("refused")
+def test_refused_at_once_with_the_rewrite(nursery, tmp_path, name):
+    """A shape that no rule covers is refused at its first run; the text names the remedy."""
+    expected = EXPECTED[name]
+
+    ended = nursery.run(PROGRAMS / f"{name}.py", store=tmp_path)
+
+    assert ended.raised(expected.error), ended
+    for text in expected.says:
+        assert text in ended.report["text"]
+
+
+@programs("warned")
+def test_warned_with_line_and_remedy(nursery, tmp_path, name):
+    """What is not refused but not exact either is said, as a ResumeWarning."""
+    ended = nursery.run(PROGRAMS / f"{name}.py", store=tmp_path)
+
+    assert ended.code == 0, ended.stderr
+    assert "ResumeWarning" in ended.stderr
+    for text in EXPECTED[name].says:
+        assert text in ended.stderr
+
+
+def primes(count):
+    found, candidate = [], 2
+    while len(found) < count:
+        if all(candidate % p for p in found):
+            found.append(candidate)
+        candidate += 1
+    return found
+
+
+@pytest.mark.parametrize("left", range(1, 10))
+def test_primes_killed_then_eleven_then_sixteen(nursery, tmp_path, left):
+    """Killed with n=4 left, the same call ends with 11 primes; then n=5 gives 16."""
+    program = PROGRAMS / "primes.py"
+    killed = nursery.run(program, store=tmp_path, kill=f"commit:{10 - left}")
+
+    same_call = nursery.run(program, store=tmp_path)
+    other_call = nursery.run(program, store=tmp_path, arguments=["5"])
+    other_again = nursery.run(program, store=tmp_path, arguments=["5"])
+
+    assert killed.killed
+    assert json.loads(same_call.last_line) == primes(11)
+    assert json.loads(other_call.last_line) == primes(16)
+    assert json.loads(other_again.last_line) == primes(16)
+
+
+@pytest.mark.parametrize("name", ["primes", "nested_resets", "finished_block", "module_level"])
+def test_forks_and_whole_processes_agree(nursery, tmp_path, name):
+    """A program killed in a process of its own, started from nothing, ends like a forked one."""
+    program = PROGRAMS / f"{name}.py"
+    truth = truth_of(nursery, program, tmp_path / "unused")
+
+    for kill in ("tick:1", "commit:1", "tick:3", "commit:2", ""):
+        env = environment(RESUME_DIR=str(tmp_path / "store"), RESUME_TEST_KILL=kill)
+        runner = Path(__file__).parent / "run_program.py"
+        ended = run_program([runner, program], cwd=tmp_path, env=env)
+        assert ended.killed == bool(kill), ended.stderr
+    plain = run_program([program], cwd=tmp_path, env=env)
+
+    assert ended.last_line == truth
+    assert plain.last_line == truth

@@ -1,0 +1,77 @@
+"""Every example, killed by SIGKILL from outside at random moments, ends with the same output."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+from processes import environment, run_program
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+KILLS = 10
+SIZES = {
+    "primes": "9000",
+    "digits_sgd": "300",
+    "torch_training": "8",
+    "trainer_class": "500",
+    "module_script": "120",
+    "word_count": "250",
+}
+"""The argument that makes each one run for about a second beyond its imports."""
+NEEDS = {
+    "digits_sgd": ["sklearn"],
+    "torch_training": ["torch", "sklearn"],
+}
+
+
+def test_every_example_is_killed_here():
+    """No example is left out of the test below."""
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == set(SIZES)
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_example_is_short_and_says_how(name):
+    """Under 40 lines, and the first one says how to run it and how to kill it."""
+    lines = (EXAMPLES / f"{name}.py").read_text().splitlines()
+
+    assert len(lines) < 40
+    assert f"Run: python examples/{name}.py" in lines[0]
+    assert "Kill: " in lines[0]
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", SIZES)
+def test_killed_ten_times_the_output_is_the_same(tmp_path, name):
+    """Ten kills at moments spread over the whole run; each run to the end prints the same bytes."""
+    for library in NEEDS.get(name, ()):
+        pytest.importorskip(library)
+    program = [EXAMPLES / f"{name}.py", SIZES[name]]
+    plain = run_program(program, cwd=tmp_path, env=environment(RESUME_DISABLE="1"))
+    store = tmp_path / "store"
+    env = environment(RESUME_DIR=str(store), RESUME_RATE="0.02")
+    whole = run_program(program, cwd=tmp_path, env=env)
+    assert (plain.code, whole.code) == (0, 0), plain.stderr + whole.stderr
+    assert whole.stdout == plain.stdout
+    shutil.rmtree(store)
+
+    dice = random.Random(name)
+    kills = kills_with_a_save = ends = 0
+    while kills < KILLS or not ends:
+        if kills < KILLS:
+            # In tenths of the run, in an order of the dice: early, late, and in between.
+            moment = whole.seconds * (dice.choice(range(3, 10)) + dice.random()) / 10
+        else:
+            moment = None
+        ended = run_program(program, cwd=tmp_path, env=env, kill_after_s=moment)
+        if ended.killed:
+            kills += 1
+            kills_with_a_save += bool(list(store.rglob("*.manifest.json")))
+            continue
+        ends += 1
+        assert ended.code == 0, ended.stderr
+        assert ended.stdout == plain.stdout, ended.stderr
+        shutil.rmtree(store)
+
+    assert kills_with_a_save >= KILLS // 2
