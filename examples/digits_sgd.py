@@ -1,4 +1,4 @@
-# Run: python examples/digits_sgd.py [800]. Kill: pkill -9 -f digits_sgd. Run again: it goes on.
+# Run: python examples/digits_sgd.py [800]. Kill: pkill -9 -f digits_sgd. Run it again.
 """Softmax regression on scikit-learn's digits by SGD: two loops, shuffled anew in each epoch."""
 
 import sys

@@ -1,4 +1,4 @@
-# Run: python examples/module_script.py [600]. Kill: pkill -9 -f module_script. Run again: continues.
+# Run: python examples/module_script.py [600]. Kill: pkill -9 -f module_script. Run it again.
 """A script without functions: `Checkpoint()` at module level saves the script's own names."""
 
 import random

@@ -1,4 +1,4 @@
-# Run: python examples/primes.py [20000]. Kill: pkill -9 -f primes.py. Run it again: it continues.
+# Run: python examples/primes.py [20000]. Kill: pkill -9 -f primes. Run it again.
 """The next N primes: a plain `while` with `chp.sync()` last in its body."""
 
 import sys

@@ -1,4 +1,4 @@
-# Run: python examples/torch_training.py [60]. Kill: pkill -9 -f torch_training. Run again: continues.
+# Run: python examples/torch_training.py [60]. Kill: pkill -9 -f torch_training. Run it again.
 """A PyTorch training loop: AdamW, a learning rate schedule, dropout, a new order in each epoch."""
 
 import hashlib

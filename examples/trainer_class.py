@@ -1,4 +1,4 @@
-# Run: python examples/trainer_class.py [1000]. Kill: pkill -9 -f trainer_class. Run again: continues.
+# Run: python examples/trainer_class.py [1000]. Kill: pkill -9 -f trainer_class. Run it again.
 """A class that saves itself with `of=self`: an Ising model cooled down by Metropolis steps."""
 
 import sys

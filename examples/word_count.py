@@ -1,4 +1,4 @@
-# Run: python examples/word_count.py [1500]. Kill: pkill -9 -f word_count.py. Run again: it continues.
+# Run: python examples/word_count.py [1500]. Kill: pkill -9 -f word_count. Run it again.
 """The words of the standard library's own source files, counted."""
 
 import collections

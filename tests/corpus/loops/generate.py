@@ -1,10 +1,10 @@
-"""Write loop programs from a seed: legal under the rules of a plain Checkpoint, and nasty within them.
+"""Write loop programs from a seed: legal under the rules of a plain Checkpoint, nasty within.
 
     python generate.py SEED      prints the program
 
-Every program ends. Its names survive being run through twice on the way back (a pop is guarded, an
-index never leaves its list), so a rerun that goes wrong does so by a wrong result and not by an
-accident. Three shapes in twenty can only be refused on a rerun now and then: a lazily drawn iterable,
+Every program ends. Its names survive being run through twice on the way back (a pop is guarded,
+an index never leaves its list), so a rerun that goes wrong does so by a wrong result and not by
+an accident. Three shapes in twenty can only be refused on a rerun now and then: a lazily drawn iterable,
 an eager permutation behind a generator, a branch that the loop itself turns.
 """
 
@@ -187,7 +187,7 @@ class Writer:
             if kind < 0.3 and depth < 3 and self.loops < 5:
                 self.led_loop(indent, depth, targets)
             elif kind < 0.4:
-                # Straight-line code saves at its door; a plain loop outside of the led ones has none.
+                # Straight-line code saves at its door; a plain loop outside the led ones has none.
                 self.plain_loop(indent, targets, saves=depth > 0)
             else:
                 self.simple(indent, targets, saves=True)

@@ -1,9 +1,9 @@
 """Kill a program at every save and between saves, run it again, and judge what came out.
 
-The truth is what the program prints with RESUME_DISABLE=1, where nothing is saved or restored. A run
-after a kill may end in two ways: *equal*, it prints the truth; *refused*, a ResumeError ends it. (A
-plain function that ends before the way back was found cannot raise: it says so at level ERROR, which
-is *told*.) Anything else is a *third thing*, and fails the test that sees it.
+The truth is what the program prints with RESUME_DISABLE=1, where nothing is saved or restored. A
+run after a kill may end in two ways: *equal*, it prints the truth; *refused*, a ResumeError ends
+it. (A plain function that ends before the way back was found cannot raise: it says so at level
+ERROR, which is *told*.) Anything else is a *third thing*, and fails the test that sees it.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ class Expectation:
     @classmethod
     def of(cls, program: Path) -> Expectation:
         head = program.read_text().split('"""', 1)[0]
-        outcome, _, error = re.search(r"^# expect: (.+)$", head, re.M)[1].partition(" ")
-        refuses = re.search(r"^# refuses: (\w+)$", head, re.M)
+        outcome, _, error = re.search(r"^# expect: (.+)$", head, re.MULTILINE)[1].partition(" ")
+        refuses = re.search(r"^# refuses: (\w+)$", head, re.MULTILINE)
         return cls(
             outcome,
             error or (refuses[1] if refuses else ""),
-            tuple(re.findall(r"^# says: (.+)$", head, re.M)),
+            tuple(re.findall(r"^# says: (.+)$", head, re.MULTILINE)),
         )
 
 

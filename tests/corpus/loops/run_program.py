@@ -4,8 +4,8 @@
     python run_program.py --serve                   a fork for each job that standard input names
 
 The kill is the test's process control: RESUME_TEST_KILL=commit:K ends the process by SIGKILL right
-after its K-th commit, tick:K at the K-th call of `ticks.tick()`. Nothing of the library is replaced;
-`Store.commit` is counted from outside. A report of what was counted is written at a normal end.
+after its K-th commit, tick:K at the K-th call of `ticks.tick()`. Nothing of the library is
+replaced; `Store.commit` is counted from outside. A report of what was counted is written at a normal end.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def run(program: str, arguments: list[str]) -> None:
 def serve() -> None:
     """Fork a child for each line of standard input, wait for its end, answer with its status."""
     import numpy  # noqa: F401, ICN001 - warm, so that a child costs a fork
-    import numpy.random
+    import numpy.random  # noqa: F401
 
     import resume  # noqa: F401
     import resume.store  # noqa: F401

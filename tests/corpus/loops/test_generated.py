@@ -1,4 +1,4 @@
-"""Generated loop programs, killed after commits and between them: equal or refused, never a third."""
+"""Generated loop programs, killed after commits and between them: equal or refused."""
 
 from __future__ import annotations
 

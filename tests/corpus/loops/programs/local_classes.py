@@ -1,5 +1,5 @@
 # expect: equal
-"""Objects of classes of the script and of a class made in the function; slots, properties, enums."""
+"""Objects of classes of the script and of a class made in the function; slots and enums."""
 
 import enum
 import json

@@ -9,8 +9,7 @@ from resume import Checkpoint
 
 
 def each(xs):
-    for x in xs:
-        yield x
+    yield from xs
 
 
 def work():

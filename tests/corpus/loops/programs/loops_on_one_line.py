@@ -9,6 +9,7 @@ from resume import Checkpoint
 
 
 # fmt: off
+# ruff: noqa: E701, E702
 def work():
     chp = Checkpoint(rate=0, fsync=False); out = []; chp.restore()
     for a in chp.loop(range(3)): tick(); out.append(a)

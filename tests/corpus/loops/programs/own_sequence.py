@@ -1,5 +1,5 @@
 # expect: equal
-"""An iterable by `__getitem__` alone, one that is its own iterator, and a callable with a sentinel."""
+"""An iterable by `__getitem__` alone, and a callable with a sentinel."""
 
 import json
 

@@ -10,7 +10,7 @@ from resume import Checkpoint
 
 
 def compute_primes(n=10):
-    "compute n next primes"
+    """Compute n next primes."""
     chp = Checkpoint(rate=0, fsync=False)
     i = 2
     primes = [i]
