@@ -18,9 +18,15 @@ PACKAGE = CHECKOUT / "resume"
 ROWS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "types", "units", "interpreter", "notices"}),
     frozenset({"frames", "rewrite", "pickling", "rng", "triggers", "store", "tracked"})
-    | {"call", "loops", "settings"},
-    frozenset({"owner", "snapshot", "reentry"}),
-    frozenset({"engine"}),
+    | {"call", "custom", "position", "registry", "results", "settings"},
+    # a whole state: what it is, whose it is, and where in its loops
+    frozenset({"snapshot", "owner", "loops", "replay", "reentry"}),
+    frozenset({"application"}),
+    # one save and one restore
+    frozenset({"engine", "course"}),
+    frozenset({"validation"}),
+    frozenset({"run", "null", "loading"}),
+    # the user's handles
     frozenset({"checkpoint", "resumable", "script"}),
     frozenset({"sweep"}),
     frozenset({"cli", "integrations"}),
@@ -165,14 +171,23 @@ def test_store_and_command_line_cannot_unpickle(room):
     assert not wrong, "\n".join(wrong)
 
 
-def test_only_frames_reads_the_callers_frames():
-    """`sys._getframe` is for `frames/`; a warning, too, looks for the user's line."""
+@pytest.mark.parametrize(
+    ("attributes", "rooms"),
+    [
+        # the user's call arrives in the handle and in the loop's iterator; a warning looks for the line
+        ({"_getframe", "currentframe"}, {"frames", "checkpoint", "loops", "notices"}),
+        ({"f_locals"}, {"frames"}),
+    ],
+    ids=["_getframe", "f_locals"],
+)
+def test_running_frames_are_touched_in_few_places(attributes, rooms):
+    """What the variables of a running frame are is the matter of `frames/` alone."""
     wrong = [
         f"{path.relative_to(CHECKOUT)}:{node.lineno}"
         for path in sources()
-        if room_of(path) not in {"frames", "notices"}
+        if room_of(path) not in rooms
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Attribute) and node.attr in {"_getframe", "currentframe"}
+        if isinstance(node, ast.Attribute) and node.attr in attributes
     ]
 
     assert not wrong, "\n".join(wrong)

@@ -136,7 +136,7 @@ def test_gc_dry_run_frees_nothing_and_tells_the_same():
 
 
 def test_gc_leaves_what_is_old_and_complete_but_for_the_option(tmp_path):
-    """Only the program knows when its checkpoints expire; `--expired` takes the default, 30 days."""
+    """Only the program knows when its checkpoints expire; `--expired` means 30 days."""
     store = fill(FOLDER, "train", later(complete=True))
     (manifest,) = store.place.glob("*.manifest.json")
     age_by(manifest, days=40)
