@@ -174,9 +174,10 @@ def test_store_and_command_line_cannot_unpickle(room):
 @pytest.mark.parametrize(
     ("attributes", "rooms"),
     [
-        # the user's call arrives in the handle and in the loop's iterator; a warning looks for the line
+        # the user's call arrives in the handle and in the loop's iterator; a warning names its line
         ({"_getframe", "currentframe"}, {"frames", "checkpoint", "loops", "notices"}),
-        ({"f_locals"}, {"frames"}),
+        # of a module's frame it is the namespace itself, which the owner knows it by
+        ({"f_locals"}, {"frames", "owner"}),
     ],
     ids=["_getframe", "f_locals"],
 )
