@@ -1,12 +1,12 @@
-"""Writing a body: what changed, staged, digested, compressed where that pays, and hashed as a whole."""
+"""Writing a body: what changed, staged, digested, compressed where that pays, hashed as a whole."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,29 @@ _MOST_LEVEL = 22
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """Where and how a generation is written."""
+
+    disk: Disk
+    place: Path
+    name: str
+    """The checkpoint's."""
+    level: int | None
+    """Compression: None by sample, 0 never, else the zstd level."""
+    fsync: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """What a new generation may lean on."""
+
+    buffers: tuple[Stored, ...] = ()
+    """Those of the parent, as they lie on disk."""
+    bodies: Mapping[str, BodyRef] = field(default_factory=dict)
+    """Those of the parent's bodies that may be used."""
+
+
+@dataclass(frozen=True, slots=True)
 class Body:
     """A body that is on disk under its final name."""
 
@@ -52,35 +75,31 @@ def compression_level(compress: str | int) -> int | None:
         return None
     if compress == "none":
         return 0
-    if isinstance(compress, int) and not isinstance(compress, bool) and 0 <= compress <= _MOST_LEVEL:
-        return compress
+    if isinstance(compress, int) and not isinstance(compress, bool):
+        level = compress
+        if 0 <= level <= _MOST_LEVEL:
+            return level
     raise ConfigError(f"compress={compress!r}: give 'auto', 'none' or a zstd level from 0 to 22")
 
 
 def write_body(
-    disk: Disk,
-    path: Path,
-    head: bytes,
-    buffers: Sequence[Buffer],
-    lender: Lender,
-    lent: dict[str, BodyRef],
-    *,
-    level: int | None,
-    fsync: bool,
+    target: Target, path: Path, head: bytes, buffers: Sequence[Buffer], lent: Lent
 ) -> Body:
-    """Write the body *path* with all of *buffers* that *lender* does not have.
+    """Write the body *path*: *head*, and all of *buffers* that *lent* does not have.
 
     Raises:
         OSError: The disk refused; nothing is left of the body.
     """
+    disk = target.disk
     scratch = files.scratch_beside(path)
-    writer = _Writer(disk, path.name, disk.create(scratch), level)
+    writer = _Writer(disk, path.name, disk.create(scratch), target.level)
+    lender = Lender(lent.buffers, lent.bodies)
     try:
         try:
             writer.write(head)
             stored = tuple(_store(writer, buffer, lender) for buffer in buffers)
-            body = _finish(writer, stored, lent)
-            if fsync:
+            body = _finish(writer, stored, lent.bodies)
+            if target.fsync:
                 disk.fsync(writer.descriptor)
         finally:
             os.close(writer.descriptor)
@@ -91,7 +110,7 @@ def write_body(
     return body
 
 
-def _finish(writer: _Writer, stored: tuple[Stored, ...], lent: dict[str, BodyRef]) -> Body:
+def _finish(writer: _Writer, stored: tuple[Stored, ...], lent: Mapping[str, BodyRef]) -> Body:
     used = {part.extent.body for one in stored for piece in one.pieces for part in piece.slices}
     others = [body for name, body in lent.items() if name in used and name != writer.name]
     tables = encode_tables(stored, [writer.name, *(one.name for one in others)])

@@ -20,34 +20,20 @@ import os
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from resume.errors import CheckpointBusyError, StoreError
 from resume.store import files, layout, trust
-from resume.store.body import Body, write_body
-from resume.store.extents import Lender, Stored, bodies_to_keep
-from resume.store.files import Disk
+from resume.store.body import Body, Lent, Target, write_body
+from resume.store.extents import Stored, bodies_to_keep
 from resume.store.generations import file_names, highest_number
-from resume.store.restore import own_tables
+from resume.store.restore import read_own_tables
 from resume.types import BodyRef, Buffer, Draft, Manifest
 
 _log = logging.getLogger(__name__)
 
 _LINE_BYTES = 8
 _MARK_BYTES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where and how a generation is written."""
-
-    disk: Disk
-    place: Path
-    name: str
-    level: int | None
-    """Compression: None by sample, 0 never, else the zstd level."""
-    fsync: bool
 
 
 def write_generation(
@@ -70,7 +56,7 @@ def write_generation(
         The manifest as a reader finds it, and the new generation's buffers as they lie on disk.
 
     Raises:
-        CheckpointBusyError: Another writer is at this place, past the lock; nothing is left of ours.
+        CheckpointBusyError: Another writer is here, past the lock; nothing is left of ours.
         OSError: The disk refused; nothing is left of ours.
     """
     seen = file_names(target.place)
@@ -79,12 +65,8 @@ def write_generation(
     stem = None if parent is None else parent.number
     head = layout.Head(line, number, stem, files.host_mark(), os.getpid())
     path = target.place / layout.body_name(number, secrets.token_hex(_MARK_BYTES))
-    lent = _lent_bodies(target.place, parent, previous)
-    lender = Lender(lent.buffers, lent.bodies)
-    body = write_body(
-        target.disk, path, layout.encode_head(head), buffers, lender, lent.bodies,
-        level=target.level, fsync=target.fsync,
-    )  # fmt: skip
+    lent = _lent(target.place, parent, previous)
+    body = write_body(target, path, layout.encode_head(head), buffers, lent)
     try:
         if target.fsync:
             target.disk.sync_folder(target.place)
@@ -95,27 +77,27 @@ def write_generation(
         raise
 
 
-@dataclass(frozen=True, slots=True)
-class _Lent:
-    buffers: tuple[Stored, ...]
-    bodies: dict[str, BodyRef]
-
-
-def _lent_bodies(
-    place: Path, parent: Manifest | None, previous: tuple[Stored, ...] | None
-) -> _Lent:
-    """What the new generation may lean on: bodies of the parent that are there in full size."""
+def _lent(place: Path, parent: Manifest | None, previous: tuple[Stored, ...] | None) -> Lent:
+    """What the new generation may lean on: bodies of the parent that are ours and there in full."""
     if parent is None:
-        return _Lent((), {})
-    if previous is None:
-        try:
-            with own_tables(place, parent) as previous:
-                pass
-        except StoreError as why:
-            _log.warning("generation %s is written in full: %s", parent.number + 1, why)
-            return _Lent((), {})
-    there = [body for body in parent.bodies if _size_of(place / body.name) == body.size_bytes]
-    return _Lent(previous, bodies_to_keep(previous, there))
+        return Lent()
+    try:
+        stored = read_own_tables(place, parent) if previous is None else previous
+    except StoreError as why:
+        _log.warning("generation %s is written in full: %s", parent.number + 1, why)
+        return Lent()
+    there = [body for body in parent.bodies if _may_lean_on(place / body.name, body)]
+    return Lent(stored, bodies_to_keep(stored, there))
+
+
+def _may_lean_on(path: Path, body: BodyRef) -> bool:
+    # A body of somebody else's, read because the user vouched for it, must not make the next
+    # generation one that needs vouching for.
+    try:
+        found = path.stat()
+    except OSError:
+        return False
+    return found.st_size == body.size_bytes and trust.complaint(found) is None
 
 
 def _size_of(path: Path) -> int:
@@ -165,30 +147,32 @@ def _publish(target: Target, draft: Manifest, seen: frozenset[str]) -> Manifest:
     finally:
         files.discard(target.disk, scratch)
     try:
-        _refuse_others(target, seen | {final.name}, draft.number)
-        if _size_of(target.place / draft.body.name) != draft.body.size_bytes:
-            raise _second_writer(target, draft.number)
+        _refuse_others(target, seen | {final.name}, draft.number, needed=draft.body)
         if target.fsync:
             target.disk.sync_folder(target.place)
     except BaseException:
         files.discard(target.disk, final)  # a save that failed must not be what a rerun finds
         raise
-    return replace(layout.from_record(record), digest=record["digest"])
+    return layout.from_record(record)
 
 
 def _manifest_names(seen: Sequence[str]) -> frozenset[str]:
     return frozenset(one for one in seen if layout.MANIFEST_NAME.fullmatch(one))
 
 
-def _refuse_others(target: Target, seen: frozenset[str], number: int) -> None:
-    if _manifest_names(file_names(target.place)) - seen:
+def _refuse_others(
+    target: Target, seen: frozenset[str], number: int, needed: BodyRef | None = None
+) -> None:
+    others = _manifest_names(file_names(target.place)) - seen
+    if others or (needed and _size_of(target.place / needed.name) != needed.size_bytes):
         raise _second_writer(target, number)
 
 
 def _second_writer(target: Target, number: int) -> CheckpointBusyError:
     return CheckpointBusyError(
         f"cannot save generation {number} of {target.name!r}: another program writes to "
-        f"{target.place} at the same time, although the lock is ours (the file system does not keep "
-        "locks, or the lock was removed by hand). What it wrote stands, and nothing is left of ours.\n"
+        f"{target.place} at the same time, although the lock is ours (the file system does not "
+        "keep locks, or the lock was removed by hand). What it wrote stands; nothing is left of "
+        "ours.\n"
         "Stop one of the two, or give one another name=."
     )

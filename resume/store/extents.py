@@ -96,13 +96,12 @@ def live_bytes(buffers: Iterable[Stored]) -> Counter[str]:
 class Lender:
     """Pieces that need not be written again: those of the previous generation and of this save."""
 
-    def __init__(self, previous: Iterable[Stored] = (), bodies: Mapping[str, BodyRef] | None = None):
+    def __init__(self, previous: Iterable[Stored], bodies: Mapping[str, BodyRef]) -> None:
         """Lend the pieces of *previous* that lie in *bodies* entirely."""
         self._pieces: dict[tuple[bytes, int], tuple[Slice, ...]] = {}
-        allowed = frozenset(bodies or ())
         for buffer in previous:
             for piece in buffer.pieces:
-                if all(part.extent.body in allowed for part in piece.slices):
+                if all(part.extent.body in bodies for part in piece.slices):
                     self.add(piece)
         self.has_previous = bool(self._pieces)
         """Whether a live piece is worth a digest before it is copied."""

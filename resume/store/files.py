@@ -44,7 +44,7 @@ _NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENO
 
 
 class Disk:
-    """The operations that change a disk, one method each; what writes in this room goes through it."""
+    """The operations that change a disk, one method each; whatever writes here goes through it."""
 
     def create(self, path: Path) -> int:
         """Open a new file for writing, readable by its owner alone; fails where *path* exists."""
@@ -59,7 +59,7 @@ class Disk:
 
     def fsync(self, descriptor: int) -> None:
         """Wait until the file's bytes are on the medium."""
-        if sys.platform == "darwin":  # pragma: no cover - macOS: fsync alone leaves them in the drive
+        if sys.platform == "darwin":  # pragma: no cover - there, fsync leaves them in the drive
             import fcntl  # noqa: PLC0415 - not on Windows
 
             with suppress(OSError):  # not every file system has it; fsync is the next best
@@ -73,16 +73,16 @@ class Disk:
 
     def rename(self, source: Path, target: Path) -> None:
         """Move *source* over *target* in one step."""
-        os.replace(source, target)
+        source.replace(target)
 
     def unlink(self, path: Path) -> None:
         """Remove one name."""
-        os.unlink(path)
+        path.unlink()
 
     def mkdir(self, path: Path) -> None:
         """Create one folder, open to its owner alone whatever the umask."""
-        os.mkdir(path, FOLDER_MODE)
-        os.chmod(path, FOLDER_MODE)  # a umask of 0o277 would have left 0o500
+        path.mkdir(FOLDER_MODE)
+        path.chmod(FOLDER_MODE)  # a umask of 0o277 would have left 0o500
 
     def open_lock(self, path: Path) -> int:
         """Open the lock file, made where it is missing; never truncated: it names the holder."""
@@ -247,8 +247,8 @@ def publish(disk: Disk, scratch: Path, final: Path) -> None:
 
 
 def _publish_without_links(disk: Disk, scratch: Path, final: Path) -> None:
-    # exFAT, many FUSE and SMB mounts. The claim is the lock: who made it looks and renames while no
-    # other can. A claim of a dead save blocks one number, and the next writer removes it as scratch.
+    # exFAT, many FUSE and SMB mounts. The claim is a lock: who made it looks and renames while no
+    # other can. That of a dead save blocks one number, and goes as scratch a day later.
     claim = final.with_name(f".{final.name}.0-00000000-000000.tmp")
     os.close(disk.create(claim))
     try:

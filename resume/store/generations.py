@@ -1,9 +1,9 @@
 """What lies in a checkpoint's place: its generations, and which of them are of use.
 
 The newest generation decides: its chain (itself and its ancestors) is live, all else is set aside.
-Numbers order generations, never times. A manifest that cannot be read says nothing of its chain; the
-first line of its body does, and where that is gone as well the next lower generation is taken for
-its parent, unless what is known contradicts.
+Numbers order generations, never times. A manifest that cannot be read says nothing of its chain;
+the first line of its body does, and where that is gone as well the next lower generation is taken
+for its parent, unless what is known contradicts.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def scan(place: Path, name: str, *, vouched: bool, expire_s: float | None) -> Li
         StoreError: The place cannot be read.
     """
     found = file_names(place)
-    numbers = sorted((int(m[1]) for one in found if (m := layout.MANIFEST_NAME.fullmatch(one))))
+    numbers = sorted(int(m[1]) for one in found if (m := layout.MANIFEST_NAME.fullmatch(one)))
     entries = [examine(place, number, name, vouched=vouched) for number in reversed(numbers)]
     chain = tuple(_chain(place, entries, found))
     newest = next((one.manifest for one in entries if one.number in chain[:1]), None)
@@ -142,7 +142,7 @@ def read_regular(path: Path) -> tuple[bytes, os.stat_result]:
     """
     with opened(path) as descriptor:
         found = os.fstat(descriptor)
-        with open(descriptor, "rb", closefd=False) as source:  # noqa: PTH123
+        with open(descriptor, "rb", closefd=False) as source:
             return source.read(), found
 
 

@@ -1,4 +1,4 @@
-"""The format of a store, version 1. This text is the specification.
+r"""The format of a store, version 1. This text is the specification.
 
 Folder
 ======
@@ -9,17 +9,19 @@ Folder
         00000012-9f3ac1.ckpt                  body of generation 12
         00000012.ckpt.manifest.json           manifest of generation 12
         lock                                  JSON record of the holder, empty when free
+        lock.claim                            the same where the file system has no locks
         .<final name>.<pid>-<host>-<hex>.tmp  scratch of a save that runs, or died
 
-Names: UTF-8; every byte outside `[A-Za-z0-9._@-]`, a leading or trailing dot, become `%XX`. A result
-over 200 characters is cut to 180 and gets `~` and 16 hex digits of its sha256; the true name is in
-the manifests. Numbers have eight digits at least and rise from 1 over everything in the folder.
+Names: UTF-8; every byte outside `[A-Za-z0-9._@-]`, a leading or trailing dot, become `%XX`. A
+result over 200 characters is cut to 180 and gets `~` and 16 hex digits of the name's sha256; the
+true name is in the manifests. Numbers have eight digits at least and rise from 1 over everything in
+the folder.
 
 Body
 ====
 ::
 
-    resume body 1 {"host":..,"line":..,"number":..,"parent":..,"pid":..} <16 hex>\\n
+    resume body 1 {"host":..,"line":..,"number":..,"parent":..,"pid":..} <16 hex>\n
     extents, one after another, without gaps
     tables
 
@@ -28,10 +30,10 @@ whose line a generation belongs to when its manifest cannot be read, and whether
 A body is written once and never changed; its name is never used again.
 
 An **extent** is 64 KiB to 4 MiB of consecutive raw bytes of one buffer (shorter at a buffer's end),
-stored raw (codec 0) or as one zstd frame (codec 1), with the xxh3-128 of its raw bytes. A **buffer**
-is a list of **slices** (extent, start, length) that follow each other; no slice crosses a multiple
-of 4 MiB of its buffer: those **pieces** carry an xxh3-128 each, which tells at the next save what
-changed. Buffer 0 is the pickle stream.
+stored raw (codec 0) or as one zstd frame (codec 1), with the xxh3-128 of its raw bytes. A
+**buffer** is a list of **slices** (extent, start, length) that follow each other; no slice crosses
+a multiple of 4 MiB of its buffer: those **pieces** carry an xxh3-128 each, which tells at the next
+save what changed. Buffer 0 is the pickle stream.
 
 Tables
 ======
@@ -60,8 +62,8 @@ Manifest
 JSON, ASCII, one object. Its appearance under its final name is the commit. For people and other
 programs: `schema_version`, `sha256` and `size_bytes` (of the body), `extra`, `name`, `number`,
 `created` (text) and all that `Draft` says (`trigger`, `elapsed_s`, `complete`, `base`, `function`,
-`file`, `lineno`, `code`, `call`, `config`, `position`, `variables`, `environment`, `metric`). For the
-store: `line` (random id of the line's first generation), `parent`, `ancestors` (numbers of the
+`file`, `lineno`, `code`, `call`, `config`, `position`, `variables`, `environment`, `metric`). For
+the store: `line` (random id of the line's first generation), `parent`, `ancestors` (numbers of the
 chain that were there at the save, the parent first), `created_at` (seconds since the epoch), `body`
 (file name), `bodies` (`name`, `size_bytes`, `sha256`; the own body first), `tables` (`offset`,
 `size_bytes`, `sha256` in the own body), `digest`, `signature`.
@@ -148,7 +150,9 @@ def decode_name(folder: str) -> str:
         ConfigError: *folder* is no such name, or a shortened one (the manifests inside tell it).
     """
     if _ENCODED.fullmatch(folder) is None:
-        raise ConfigError(f"{folder!r} is not the folder of a checkpoint, or its name was shortened")
+        raise ConfigError(
+            f"{folder!r} is not the folder of a checkpoint, or its name was shortened"
+        )
     raw = re.sub(rb"%([0-9A-F]{2})", lambda hit: bytes([int(hit[1], 16)]), folder.encode())
     try:
         return raw.decode("utf-8", "surrogatepass")
@@ -297,7 +301,9 @@ def _is_flipped(record: dict[str, Any], version: int) -> bool:
 
 def from_record(record: dict[str, Any]) -> Manifest:
     """The manifest that a JSON object says, without a look at its digest."""
-    draft = {one: record[one] for one in _DRAFT_FIELDS if one in record}  # later fields have defaults
+    draft = {
+        one: record[one] for one in _DRAFT_FIELDS if one in record
+    }  # later fields have defaults
     draft["variables"] = tuple(_variable(one) for one in draft["variables"])
     bodies = tuple(BodyRef(**one) for one in record["bodies"])
     return Manifest(

@@ -42,13 +42,12 @@ HEARTBEAT_S = 10.0
 STALE_CLAIM_S = 60.0
 
 _BUSY = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES})
-_REFUSED = frozenset(
-    {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL}
-)
+_REFUSED = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL})
 _RECORD_BYTES = 1 << 16
 
 _held: dict[str, PlaceLock] = {}
-_guard = threading.Lock()
+_guard = threading.RLock()
+"""Reentrant: the collector may release a forgotten store while this thread takes a lock."""
 
 
 class _Hold(Protocol):
@@ -90,7 +89,8 @@ class PlaceLock:
         with _guard:
             other = _held.get(key)
             if other is not None and other is not self and other.is_held:
-                raise busy(self._name, read_holder(self._place), "another checkpoint of this process")
+                who = "another checkpoint of this program"
+                raise busy(self._name, read_holder(self._place), who)
             self._drop()
             self._hold = _take(self._place, self._name, self._disk)
             self._key = key
@@ -117,7 +117,7 @@ class PlaceLock:
 
 def _forget_all() -> None:
     global _guard  # noqa: PLW0603 - another thread of the parent may have held it during the fork
-    _guard = threading.Lock()
+    _guard = threading.RLock()
     for one in list(_held.values()):
         one.forget()
     _held.clear()
@@ -129,12 +129,10 @@ if hasattr(os, "register_at_fork"):
 
 def busy(name: str, holder: dict[str, Any] | None, who: str | None = None) -> CheckpointBusyError:
     """The error that names who holds the checkpoint *name*."""
-    text = who or "another process"
+    text = who or "another program"
     if holder:
         age = show_seconds(max(0.0, time.time() - holder["since"]))
-        text = f"{who or 'process'} {holder['pid']} on {holder['host']}, since {age} ago"
-        if who:
-            text = f"{who} (process {holder['pid']} on {holder['host']}), since {age} ago"
+        text += f" (process {holder['pid']} on {holder['host']}, since {age} ago)"
     return CheckpointBusyError(
         f"the checkpoint {name!r} is in use by {text}. Nothing was written.\n"
         "Wait for it or stop it, or give this run another name=."
@@ -142,7 +140,7 @@ def busy(name: str, holder: dict[str, Any] | None, who: str | None = None) -> Ch
 
 
 def read_holder(place: Path) -> dict[str, Any] | None:
-    """Who holds the lock of *place* (`host`, `pid`, `since`), as far as the files tell; None: free."""
+    """Who holds the lock of *place* (`host`, `pid`, `since`), as its files tell; None: free."""
     for path in (place / CLAIM_NAME, place / LOCK_NAME):
         record = _read_record(path)
         if record is not None and _lives(record):
@@ -153,10 +151,10 @@ def read_holder(place: Path) -> dict[str, Any] | None:
 def _read_record(path: Path) -> dict[str, Any] | None:
     try:
         record = json.loads(path.read_bytes())
-        int(record["pid"]), float(record["since"]), str(record["host"])
+        told = {"pid": int(record["pid"]), "since": float(record["since"])}
+        return {**record, **told, "host": str(record["host"])}
     except (OSError, ValueError, KeyError, TypeError):
         return None  # empty: free; half written: its holder is not there yet
-    return dict(record)
 
 
 def _lives(record: dict[str, Any]) -> bool:
@@ -296,7 +294,7 @@ def _clear_stale(path: Path, fresh: Path, disk: Disk) -> None:
         return
     aside = files.scratch_beside(path)
     disk.rename(path, aside)
-    if _read_record(aside) != record:  # another was faster, and this is the new holder's: put it back
+    if _read_record(aside) != record:  # another was faster: this is the new holder's, put it back
         with suppress(FileExistsError):
             disk.link(aside, path)
     files.discard(disk, aside)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from resume.errors import ConfigError
@@ -60,7 +61,7 @@ def _name_of(place: Path) -> str:
         return next(_told_names(place), place.name)
 
 
-def _told_names(place: Path):
+def _told_names(place: Path) -> Iterator[str]:
     for path in sorted(place.glob("*.ckpt.manifest.json"), reverse=True):
         try:
             yield layout.decode_manifest(path.read_bytes()).name

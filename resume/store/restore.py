@@ -121,7 +121,7 @@ def _read_hashed(path: Path, descriptor: int, body: BodyRef) -> memoryview:
 def hash_file(descriptor: int) -> str:
     """The sha256 of all of an open file."""
     found = hashlib.sha256()
-    with open(descriptor, "rb", closefd=False) as source:  # noqa: PTH123
+    with open(descriptor, "rb", closefd=False) as source:
         source.seek(0)
         while block := source.read(_BLOCK_BYTES):
             found.update(block)
@@ -145,17 +145,20 @@ def read_tables(source: Source, manifest: Manifest) -> tuple[Stored, ...]:
         raise IntegrityError(f"{source.path.name} is damaged: {why}") from why
 
 
-@contextmanager
-def own_tables(place: Path, manifest: Manifest) -> Iterator[tuple[Stored, ...]]:
-    """The tables of *manifest* alone, without a look at the rest."""
+def read_own_tables(place: Path, manifest: Manifest) -> tuple[Stored, ...]:
+    """The tables of *manifest* alone, without a look at the rest.
+
+    Raises:
+        StoreError: They are missing, damaged, or may not be read.
+    """
     path = place / manifest.body.name
     with opened(path) as descriptor:
-        yield read_tables(Source(path, descriptor, None), manifest)
+        return read_tables(Source(path, descriptor, None), manifest)
 
 
 def empty(size: int) -> memoryview:
     """Fresh writable memory, not filled: one-dimensional, format `B`."""
-    return memoryview(np.empty(size, np.uint8))
+    return np.empty(size, np.uint8).data
 
 
 @dataclass(frozen=True, slots=True)

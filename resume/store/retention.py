@@ -1,17 +1,12 @@
-"""Which generations of a chain stay, and how the others go."""
+"""Which generations of a chain stay."""
 
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from resume.errors import ConfigError
-from resume.store import layout
-from resume.store.files import Disk
 from resume.types import Manifest
 
 EXPIRE_S = 30 * 86400.0
@@ -26,7 +21,7 @@ class Retention:
     keep_every: int | None = None
     """And those whose number this divides."""
     keep_best: str | None = None
-    """And the one with the lowest metric, or the highest where this begins with `max`."""
+    """And the one with the lowest metric. The engine turns what is better into what is less."""
     expire_s: float | None = EXPIRE_S
     """Complete generations older than this are set aside at the next start."""
 
@@ -43,14 +38,13 @@ def staying(chain: Sequence[Manifest], retention: Retention) -> set[int]:
     if retention.keep_every is not None:
         stay.update(one.number for one in chain if one.number % retention.keep_every == 0)
     if retention.keep_best is not None:
-        stay.update(_best(chain, retention.keep_best))
+        stay.update(_best(chain))
     return stay | _bases(chain, stay)
 
 
-def _best(chain: Sequence[Manifest], what: str) -> list[int]:
-    sign = -1 if what.startswith("max") else 1
+def _best(chain: Sequence[Manifest]) -> list[int]:
     rated = [
-        (sign * one.draft.metric, -one.number)
+        (one.draft.metric, -one.number)
         for one in chain
         if one.draft.metric is not None and not math.isnan(one.draft.metric)
     ]
@@ -67,34 +61,3 @@ def _bases(chain: Sequence[Manifest], stay: set[int]) -> set[int]:
             found.add(base)
             base = base_of.get(base)
     return found
-
-
-def body_names(text: bytes) -> frozenset[str]:
-    """The bodies that a manifest's text names, readable or not: what may be needed stays."""
-    return frozenset(hit.decode("ascii") for hit in layout.ANY_BODY.findall(text))
-
-
-def remove_generations(
-    disk: Disk, place: Path, gone: Iterable[int], unneeded: Iterable[str]
-) -> None:
-    """Remove manifests, then the bodies that only they needed.
-
-    In this order, the oldest first: dying in between leaves bodies that nobody names, never a
-    manifest whose body is gone.
-
-    Raises:
-        OSError: The disk refused; what is left is whole.
-    """
-    for number in sorted(gone):
-        remove_file(disk, place / layout.manifest_name(number))
-    for name in sorted(unneeded):
-        remove_file(disk, place / name)
-
-
-def remove_file(disk: Disk, path: Path) -> int:
-    """Remove *path*, and return the bytes freed; 0 where it is gone already."""
-    size = 0
-    with suppress(FileNotFoundError):
-        size = os.stat(path).st_size  # noqa: PTH116
-        disk.unlink(path)
-    return size

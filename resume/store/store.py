@@ -7,19 +7,22 @@ import os
 import shutil
 import weakref
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from resume.errors import IntegrityError, ResumeError, StoreError
-from resume.store import files, generations, layout, retention, trust, verify
-from resume.store.body import compression_level
-from resume.store.commit import Target, write_generation
+from resume.store import files, generations, layout, verify
+from resume.store.body import Target, compression_level
+from resume.store.commit import write_generation
 from resume.store.extents import Stored
 from resume.store.files import Disk, telling
 from resume.store.generations import Entry, Listing
 from resume.store.lock import PlaceLock, read_holder
+from resume.store.removal import Removal
 from resume.store.restore import read_generation
 from resume.store.retention import Retention
+from resume.store.trust import is_waived
 from resume.types import Buffer, Content, Draft, Manifest, Problem
 
 _log = logging.getLogger(__name__)
@@ -52,15 +55,14 @@ class Store:
         self.folder = Path(folder).absolute()
         self.name = name
         self.place = self.folder / layout.encode_name(name)
-        self._retention = retention
+        self._expire_s = retention.expire_s
         self._disk = disk or Disk()
         self._target = Target(self._disk, self.place, name, compression_level(compress), fsync)
+        self._removal = Removal(self._target, retention)
         self._trust = trust
         self._pid = os.getpid()
         self._lock = PlaceLock(self.place, name, self._disk)
         self._known: tuple[str, tuple[Stored, ...]] | None = None
-        self._durable: set[str] = set()
-        self._named: dict[str, tuple[tuple[int, int, int], frozenset[str]]] = {}
         weakref.finalize(self, self._lock.release)
 
     def __repr__(self) -> str:
@@ -90,7 +92,7 @@ class Store:
         return None
 
     def chain(self) -> Iterator[Manifest]:
-        """The newest generation's manifest, then those that it stands on, as far as they can be read."""
+        """The newest manifest, then those that it stands on, as far as they can be read."""
         for entry in _best_first(self._scan()):
             if entry.error is None and entry.manifest is not None:
                 yield entry.manifest
@@ -153,8 +155,8 @@ class Store:
         listed = "\n".join(f"  {one}" for one in reasons)
         return IntegrityError(
             f"no generation of {self.name!r} in {self.place} is whole:\n{listed}\n"
-            "Nothing was unpickled, and the files stay as they are. Bring them back from a copy, or "
-            "start anew with clean=True, which sets them aside; `resume verify` tells more."
+            "Nothing was unpickled, and the files stay as they are. Bring them back from a copy, "
+            "or start anew with clean=True, which sets them aside; `resume verify` tells more."
         )
 
     def lock(self) -> None:
@@ -178,8 +180,18 @@ class Store:
         if os.getpid() == self._pid:
             self._lock.release()
 
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        had = self._lock.is_held
+        self.lock()
+        try:
+            yield
+        finally:
+            if not had:
+                self.unlock()
+
     def holder(self) -> dict[str, Any] | None:
-        """`host`, `pid` and `since` of who has the checkpoint; None where nobody has. Takes no lock."""
+        """`host`, `pid` and `since` of who has the checkpoint, or None. Takes no lock."""
         return read_holder(self.place)
 
     def commit(
@@ -215,9 +227,9 @@ class Store:
             )
         self._known = (manifest.digest, stored)
         if self._target.fsync:
-            self._durable.add(manifest.body.name)
+            self._removal.note_durable(manifest)
         try:
-            self._prune(manifest)
+            self._removal.prune(manifest)
         except (OSError, ResumeError) as why:
             _log.warning("generation %d is saved, but older ones stay: %s", manifest.number, why)
         return manifest
@@ -228,60 +240,10 @@ class Store:
         Raises:
             StoreError: The disk refused; what is left is whole.
         """
-        self.lock()
-        newest = self.newest()
-        if newest is not None:
-            self._prune(newest)
-
-    def _prune(self, newest: Manifest) -> None:
-        chain = [newest, *self._readable(newest.ancestors)]
-        stay = retention.staying(chain, self._retention)
-        gone = [one for one in chain if one.number not in stay]
-        if not gone:
-            return
-        with telling(f"prune {self.name!r} in {self.place}"):
-            self._make_durable(newest)
-            left = self._bodies_named({layout.manifest_name(one.number) for one in gone})
-            unneeded = {body.name for one in gone for body in one.bodies} - left
-            numbers = [one.number for one in gone]
-            retention.remove_generations(self._disk, self.place, numbers, unneeded)
-
-    def _readable(self, numbers: Sequence[int]) -> Iterator[Manifest]:
-        for number in numbers:
-            entry = generations.examine(self.place, number, self.name, vouched=True)
-            if entry.manifest is not None and self._has_bodies(entry.manifest):
-                yield entry.manifest
-
-    def _has_bodies(self, manifest: Manifest) -> bool:
-        return all((self.place / body.name).exists() for body in manifest.bodies)
-
-    def _bodies_named(self, without: set[str]) -> frozenset[str]:
-        """Bodies that the manifests here name, readable or not, but for those in *without*."""
-        named: set[str] = set()
-        for name in generations.file_names(self.place):
-            if layout.MANIFEST_NAME.fullmatch(name) and name not in without:
-                named |= self._names_in(self.place / name)
-        return frozenset(named)
-
-    def _names_in(self, path: Path) -> frozenset[str]:
-        found = path.stat()
-        mark = (found.st_ino, found.st_size, found.st_mtime_ns)
-        known = self._named.get(path.name)
-        if known is None or known[0] != mark:
-            known = (mark, retention.body_names(path.read_bytes()))
-            self._named[path.name] = known
-        return known[1]
-
-    def _make_durable(self, newest: Manifest) -> None:
-        """Wait for the disk before anything older goes, also where saves do not wait."""
-        waiting = [body.name for body in newest.bodies if body.name not in self._durable]
-        if not waiting:
-            return
-        for name in [*waiting, layout.manifest_name(newest.number)]:
-            with generations.opened(self.place / name) as descriptor:
-                self._disk.fsync(descriptor)
-        self._disk.sync_folder(self.place)
-        self._durable.update(waiting)
+        with self._locked(), telling(f"prune {self.name!r} in {self.place}"):
+            newest = self.newest()
+            if newest is not None:
+                self._removal.prune(newest)
 
     def verify(self) -> list[Problem]:
         """Everything that is wrong with the generations here, every byte read. Changes nothing."""
@@ -296,8 +258,7 @@ class Store:
         """
         if not self.place.exists():
             return
-        self.lock()
-        with telling(f"remove {self.place}"):
+        with self._locked(), telling(f"remove {self.place}"):
             for path in sorted(self.place.iterdir(), reverse=True):  # newest manifests first
                 if path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path)
@@ -305,9 +266,8 @@ class Store:
                     self._disk.unlink(path)
             (self.place / "lock").unlink(missing_ok=True)
             self.place.rmdir()
-        self.unlock()
 
-    def gc(self) -> int:
+    def gc(self, *, dry_run: bool = False) -> int:
         """Remove what was set aside, unnamed bodies and scratch files; return the bytes freed.
 
         Raises:
@@ -316,53 +276,45 @@ class Store:
         """
         if not self.place.exists():
             return 0
-        self.lock()
+        with self._locked(), telling(f"clear {self.place}"):
+            aside = self._set_aside()
+            gone = [*aside, *self._removal.unnamed(without=aside, only_dead=False)]
+            if dry_run:
+                return sum(path.stat().st_size for path in gone)
+            return sum(self._removal.remove(path) for path in gone)
+
+    def _set_aside(self) -> list[Path]:
+        """The manifests off the live line. Where nothing tells which line lives, none."""
         listing = self._scan()
-        readable = [one for one in listing.entries if one.manifest is not None]
-        aside = [one.path for one in listing.entries if readable and not one.live]
-        with telling(f"clear {self.place}"):
-            if aside and listing.chain:
-                newest = self.newest()
-                if newest is not None:
-                    self._make_durable(newest)
-            freed = sum(retention.remove_file(self._disk, path) for path in aside)
-            return freed + self._remove_unnamed(only_dead=False)
+        aside = [one.path for one in listing.entries if not one.live]
+        if aside and (listing.chain or all(one.manifest is None for one in listing.entries)):
+            newest = self.newest()
+            if newest is not None:
+                self._removal.make_durable(newest)
+        return aside
 
     def _clear_leftovers(self) -> None:
         """Remove what dead saves left behind: the lock is ours, so who lives is none of them."""
         try:
-            self._remove_unnamed(only_dead=True)
+            for path in self._removal.unnamed(only_dead=True):
+                self._removal.remove(path)
         except (OSError, ResumeError) as why:
             _log.warning("leftovers of an interrupted save stay in %s: %s", self.place, why)
 
-    def _remove_unnamed(self, *, only_dead: bool) -> int:
-        named = self._bodies_named(set())
-        freed = 0
-        for name in generations.file_names(self.place):
-            path = self.place / name
-            if files.is_scratch(name):
-                dead = files.is_abandoned(path)
-            elif layout.BODY_NAME.fullmatch(name) and name not in named:
-                dead = not only_dead or generations.is_orphan(path)
-            else:
-                continue
-            if dead:
-                freed += retention.remove_file(self._disk, path)
-        return freed
-
     @property
     def _vouched(self) -> bool:
-        return trust.is_waived(self._trust)
+        return is_waived(self._trust)
 
     def _scan(self) -> Listing:
-        expire_s = self._retention.expire_s
-        return generations.scan(self.place, self.name, vouched=self._vouched, expire_s=expire_s)
+        return generations.scan(
+            self.place, self.name, vouched=self._vouched, expire_s=self._expire_s
+        )
 
     def _require_own_process(self) -> None:
         if os.getpid() != self._pid:
             raise StoreError(
-                f"the checkpoint {self.name!r} belongs to process {self._pid}, and this is its child "
-                f"{os.getpid()}. Nothing was written; make a Checkpoint of another name here."
+                f"the checkpoint {self.name!r} belongs to process {self._pid}, and this is its "
+                f"child {os.getpid()}. Nothing was written; make a Checkpoint of another name here."
             )
 
 

@@ -106,7 +106,9 @@ def _rebuild(
 ) -> list[Stored]:
     extents = _extents(numbers, digests["extent_digest"], bodies)
     columns = (numbers[f"slice_{one}"].tolist() for one in ("extent", "start", "length"))
-    slices = [Slice(extents[row], start, length) for row, start, length in zip(*columns, strict=True)]
+    slices = [
+        Slice(extents[row], start, length) for row, start, length in zip(*columns, strict=True)
+    ]
     if any(one.start + one.length > one.extent.raw or not one.length for one in slices):
         raise ValueError("no tables (a slice leaves its extent)")
     take_slices, take_digest = _taker(slices), _digests(digests["piece_digest"])

@@ -1,9 +1,9 @@
 """Whether a file may be unpickled: who can have written it, or whose key signed it.
 
-A pickle is a program. So a generation is trusted like the program that reads it: its files belong to
-the user who runs it, to root, or to the owner of the program's own source file (root over a user's
-files runs that user's program already), and not everybody can write to them. All is asked of the open
-descriptor whose bytes are used: a name may stand for another file a moment later.
+A pickle is a program. So a generation is trusted like the program that reads it: its files belong
+to the user who runs it, to root, or to the owner of the program's own source file (root over a
+user's files runs that user's program already), and not everybody can write to them. All is asked of
+the open descriptor whose bytes are used: a name may stand for another file a moment later.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _KEY_BYTES = 32
 _READ_BYTES = 1 << 16
 
 
-def is_waived(trust: bool | None) -> bool:
+def is_waived(trust: bool | None) -> bool:  # noqa: FBT001 - the keyword itself
     """Whether the user vouches for the files: `trust=True`, or `RESUME_TRUST=1` and no keyword."""
     if trust is not None:
         return trust
@@ -38,7 +38,8 @@ def complaint(found: os.stat_result) -> str | None:
     if not hasattr(os, "geteuid"):  # pragma: no cover - Windows: ownership is no number there
         return None
     if found.st_uid not in trusted_owners():
-        return f"it belongs to {_user(found.st_uid)}, and this program runs as {_user(os.geteuid())}"
+        runs_as = _user(os.geteuid())
+        return f"it belongs to {_user(found.st_uid)}, and this program runs as {runs_as}"
     if found.st_mode & stat.S_IWOTH:
         return "every user of this machine can write to it"
     return None
@@ -70,7 +71,8 @@ def refusal(path: Path, why: str) -> TrustError:
     return TrustError(
         f"{path} is not trusted: {why}. Nothing of it was unpickled; it stays as it is.\n"
         "If you know who wrote it: trust=True or RESUME_TRUST=1, or take it over with chown and "
-        "chmod o-w, or have it signed (RESUME_KEY, `resume key new`), or start anew with clean=True."
+        "chmod o-w, or have it signed (RESUME_KEY, `resume key new`); or start anew with "
+        "clean=True."
     )
 
 

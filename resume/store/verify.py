@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from resume.errors import IntegrityError, StoreError
-from resume.store.extents import Extent, extents_of
+from resume.store.extents import extents_of
 from resume.store.generations import Entry, opened
-from resume.store.restore import Source, empty, hash_file, own_tables, read_extent
+from resume.store.restore import Source, empty, hash_file, read_extent, read_own_tables
 from resume.types import BodyRef, Manifest, Problem
 
 
@@ -53,9 +52,9 @@ def _check_body(place: Path, body: BodyRef, manifests: Iterable[Manifest]) -> Pr
 def _is_harmed(place: Path, manifest: Manifest, body: BodyRef, source: Source) -> bool:
     """Whether what *manifest* needs of a damaged body is among what was damaged."""
     try:
-        with own_tables(place, manifest) as stored:
-            for extent in {one for one in extents_of(stored) if one.body == body.name}:
-                read_extent(extent, source, empty(extent.raw))
+        stored = read_own_tables(place, manifest)
+        for extent in {one for one in extents_of(stored) if one.body == body.name}:
+            read_extent(extent, source, empty(extent.raw))
     except IntegrityError:
         return True
     return False
