@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from resume.frames.cells import cell_of, cells_of, has_cell, is_cell_of
+from resume.frames.fingerprint import fingerprint, source_digest, source_of
+from resume.frames.flow import Around
+from resume.frames.leaving import left_elsewhere
 from resume.frames.locals import (
     argument_names,
     delete_locals,
@@ -11,22 +14,42 @@ from resume.frames.locals import (
     read_locals,
     write_locals,
 )
+from resume.frames.looks import Look, static_looks
 from resume.frames.owner import HIDDEN, Token, find_owner, is_function_frame, plant_token
+from resume.frames.sites import (
+    LoopSite,
+    enclosing_loops,
+    loop_site,
+    loop_tree,
+    safe_point_key,
+)
 
 __all__ = [
     "HIDDEN",
+    "Around",
+    "Look",
+    "LoopSite",
     "Token",
     "argument_names",
     "cell_of",
     "cells_of",
     "delete_locals",
+    "enclosing_loops",
     "find_owner",
+    "fingerprint",
     "has_cell",
     "is_cell_of",
     "is_function_frame",
+    "left_elsewhere",
+    "loop_site",
+    "loop_tree",
     "namespace_of",
     "places",
     "plant_token",
     "read_locals",
+    "safe_point_key",
+    "source_digest",
+    "source_of",
+    "static_looks",
     "write_locals",
 ]
