@@ -21,7 +21,7 @@ KILLS = 3
 SECONDS_A_RUN = 6.0
 
 
-@click.command()
+@click.command(short_help="See a run killed three times end as if it had not been.")
 @click.option("--steps", type=click.IntRange(min=20), help="Length of the job; default: 6 seconds.")
 @json_option
 def demo(steps: int | None, as_json: bool) -> None:  # noqa: FBT001 - click's options

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from resume.cli.places import checkpoints_folder, folder_option, generation, store_named
+from resume.cli.show import position_in_short
 from resume.cli.shown import (
     json_option,
     one_line,
@@ -26,7 +27,7 @@ _PARTS = ("function", "file", "trigger", "complete", "call", "config", "extra", 
 """What is compared of a draft besides its variables, environment and code."""
 
 
-@click.command()
+@click.command(short_help="Show what changed between two generations.")
 @click.argument("name")
 @click.argument("a", type=int, required=False)
 @click.argument("b", type=int, required=False)
@@ -71,8 +72,14 @@ def _print(variables: list[dict[str, Any]], other: list[dict[str, Any]]) -> None
         print_table(("", "NAME", "BEFORE", "AFTER"), rows)
     if other:
         print_title("other")
-        rows = [("", o["key"], one_line(o["before"]), one_line(o["after"])) for o in other]
+        rows = [("", o["key"], _in_short(o, "before"), _in_short(o, "after")) for o in other]
         print_table(("", "NAME", "BEFORE", "AFTER"), rows)
+
+
+def _in_short(change: dict[str, Any], side: str) -> str:
+    if change["key"] == "position":
+        return position_in_short(change[side])
+    return one_line(change[side])
 
 
 def _variables(before: Manifest, after: Manifest) -> Iterator[dict[str, Any]]:

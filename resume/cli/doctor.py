@@ -22,7 +22,7 @@ from resume.cli.shown import clean, json_option, print_fields, print_json
 from resume.store import find_folder
 
 
-@click.command()
+@click.command(short_help="Check python, folder, disk and settings.")
 @folder_option
 @json_option
 def doctor(folder: Path | None, as_json: bool) -> None:  # noqa: FBT001 - click's options

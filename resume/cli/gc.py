@@ -18,7 +18,7 @@ from resume.errors import CheckpointBusyError
 from resume.store import Retention, Store
 
 
-@click.command()
+@click.command(short_help="Free what no live line needs.")
 @click.argument("name", required=False)
 @click.option("-n", "--dry-run", is_flag=True, help="Only say what would be freed.")
 @click.option("--expired", is_flag=True, help="Complete ones older than 30 days, too.")

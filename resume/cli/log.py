@@ -15,7 +15,7 @@ from resume.store import Entry
 from resume.units import show_seconds
 
 
-@click.command()
+@click.command(short_help="List the generations of a checkpoint.")
 @click.argument("name")
 @folder_option
 @click.option("--all", "everything", is_flag=True, help="Lines that were set aside, too.")

@@ -16,7 +16,7 @@ from resume.cli.shown import age, json_option, names_in_short, print_json, print
 from resume.store import Entry, Store
 
 
-@click.command()
+@click.command(short_help="List the checkpoints of the folder.")
 @folder_option
 @click.option("--all", "everything", is_flag=True, help="Lines that were set aside, too.")
 @json_option

@@ -11,7 +11,7 @@ from resume.cli.shown import clean, size
 from resume.errors import ConfigError
 
 
-@click.command()
+@click.command(short_help="Remove checkpoints.")
 @click.argument("name", nargs=-1, required=True)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @folder_option

@@ -33,7 +33,7 @@ from resume.types import Manifest, Variable
 from resume.units import show_seconds
 
 
-@click.command()
+@click.command(short_help="Show one generation: variables, position, call.")
 @click.argument("name")
 @click.option("-g", "--generation", "number", type=int, help="This one, not the newest.")
 @folder_option

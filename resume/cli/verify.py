@@ -14,7 +14,7 @@ from resume.errors import IntegrityError
 from resume.store import Store
 
 
-@click.command()
+@click.command(short_help="Read every byte and compare the digests.")
 @click.argument("name", required=False)
 @folder_option
 @json_option
@@ -58,7 +58,8 @@ def _print(record: dict[str, Any]) -> None:
     click.echo(clean(f"{record['shown_as']}: {amount}: {state}"))
     for problem in record["problems"]:
         harmed = ", ".join(map(str, problem["generations"])) or "none"
-        click.echo(clean(f"  {problem['file']}: {problem['what']} (harms generations: {harmed})"))
+        what = problem["what"].removeprefix(f"{problem['file']} ")
+        click.echo(clean(f"  {problem['file']}: {what} (harms generations: {harmed})"))
     if record["problems"]:
         hurt = {number for problem in record["problems"] for number in problem["generations"]}
         kept = [number for number in record["generations"] if number not in hurt]
