@@ -1,0 +1,100 @@
+"""Putting a decoded state into its owner: names, random generators, and nothing stale beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from types import CellType, FrameType
+from typing import Any
+
+from resume import rng
+from resume.errors import RestoreError
+from resume.owner import FrameOwner, Owner, reachable_mutables
+from resume.snapshot import Revived, revive
+from resume.types import Content
+
+
+class Application:
+    """One generation on its way into an owner: once at `restore()`, once more at its door."""
+
+    def __init__(
+        self,
+        owner: Owner,
+        *,
+        loops: int,
+        live: Mapping[str, Any],
+        keep: Collection[str],
+        skipped: Collection[str],
+        own: Mapping[str, Any],
+        rename: Mapping[str, str],
+    ) -> None:
+        self._owner = owner
+        self._loops = loops
+        self._live = live
+        self._keep = frozenset(keep)
+        """Names whose values are the caller's, whatever was saved."""
+        self._skipped = frozenset(skipped)
+        self._own = own
+        self._rename = rename
+        self._anchored: Mapping[str, Any] = {}
+        self.revived: Revived | None = None
+
+    def apply(self, content: Content, frame: FrameType | None, names: Mapping[str, Any]) -> Revived:
+        """Decode *content* and bind it; *names* are the state's names as the owner has them now.
+
+        Raises:
+            RestoreError: The state cannot be brought back whole; no name was bound.
+        """
+        externals = {name: names[name] for name in self._skipped if name in names}
+        revived = revive(
+            content,
+            loops=self._loops,
+            live=self._live,
+            anchored=self._anchored,
+            externals=externals,
+            untouched=self._keep,
+            own=self._own,
+            cells=self._cells(frame),
+            rename=self._rename,
+        )
+        wanted = {name: value for name, value in revived.names.items() if name not in self._keep}
+        _refuse_stale(names, wanted)
+        self._owner.write(frame, wanted)
+        rng.apply(revived.random_state)
+        self._anchored = revived.anchored
+        self.revived = revived
+        return revived
+
+    def unbind_later_names(self, frame: FrameType | None, names: Collection[str]) -> None:
+        """At the door: names that were not bound when the state was saved are not bound after it."""
+        assert self.revived is not None
+        known = self.revived.names.keys() | self._skipped | self._keep
+        later = [name for name in names if name not in known]
+        if later:
+            self._owner.unbind(frame, later)
+
+    def _cells(self, frame: FrameType | None) -> Callable[[str], CellType | None] | None:
+        owner = self._owner
+        if not isinstance(owner, FrameOwner) or frame is None:
+            return None
+        return lambda name: owner.cell(frame, name)
+
+
+def _refuse_stale(names: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Refuse a name that keeps its value while that value holds an object about to be replaced."""
+    kept = {name: value for name, value in names.items() if name not in wanted}
+    replaced = {
+        name: names[name] for name, value in wanted.items() if name in names and names[name] is not value
+    }
+    if not kept or not replaced:
+        return
+    old = {name: reachable_mutables([value]) for name, value in replaced.items()}
+    new = reachable_mutables(list(wanted.values()))
+    for name, value in kept.items():
+        reached = reachable_mutables([value])
+        for other, objects in old.items():
+            if any(key in objects and key not in new for key in reached):
+                raise RestoreError(
+                    f"{name!r} holds {other!r} as it was before the restore: create {name!r} after "
+                    "restore(), from the restored value. Nothing was changed, and the saved "
+                    "generation is untouched"
+                )

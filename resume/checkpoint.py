@@ -1,0 +1,402 @@
+"""The user's handle: three lines that make a function, a script or an object survive a kill."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
+from pathlib import Path
+from time import monotonic
+from types import CodeType, FrameType, TracebackType
+from typing import Any, Final, Literal, cast, final
+
+from resume import notices, registry
+from resume.call import argument_values, fill_name, is_simple, rank, record_call
+from resume.custom import add_types, current_reducers, current_renames
+from resume.engine import Engine, Origin
+from resume.errors import CheckpointBusyError
+from resume.frames import (
+    fingerprint,
+    is_function_frame,
+    loop_tree,
+    read_locals,
+    source_digest,
+    source_of,
+)
+from resume.null import NullCheckpoint
+from resume.owner import FrameOwner, NamespaceOwner, ObjectOwner, Owner, is_interactive
+from resume.results import NOT_DUE, Deferred, Restored, Saved
+from resume.run import Run
+from resume.settings import check_settings
+from resume.store import find_folder
+from resume.types import JSON
+from resume.units import Duration, show_seconds
+
+_DEFAULT: Final = "default"
+
+
+@final
+class Checkpoint(MutableMapping[str, Any]):
+    """Keeps the variables of the function (or script) that makes it, so that a rerun goes on.
+
+    Make it first in the function, set the variables up, call `restore()`, then loop with `loop()`
+    or call `sync()` as the last statement of a `while` body.
+
+    All times are seconds as numbers, text such as `"5m"`, or `timedelta`.
+
+    Args:
+        name:
+            Name of the checkpoint in its folder; the function's qualified name or the script's stem
+            by default. May hold `{function}`, the names of simple arguments, `{rank}`, `{date}` and
+            `{env:VAR}`.
+        of: Save this object instead of the function's variables; what classes want (`of=self`).
+        folder:
+            Folder of the checkpoints. Default: `RESUME_DIR`, else the nearest `.checkpoints` here or
+            above up to the root of the version-controlled tree, else a new one here.
+        clean: Set aside what is there and start anew.
+        rate: Seconds between throttled saves; `"auto"` keeps them under one hundredth of the time.
+        iterations: Save at every n-th safe point too.
+        at_start: Save at `restore()` too.
+        at_finish: Save at the end of a `with` block.
+        include: Names to restore in place, because others hold the same objects.
+        exclude: Names or patterns to leave out; the rerun's own values stay.
+        args:
+            `"call"`: another call of the function keeps its own arguments (and its own state, once
+            there are loops to lead back to); `"caller"`: the caller's arguments always stand;
+            `"saved"`: the saved ones do.
+        config: JSON-like; a rerun with another one is refused, with the differences.
+        overridable: Patterns of config entries that may differ (`"train.epochs"`, `"log.*"`).
+        extra: JSON, or a callable that gives it, for the manifest; never restored.
+        keep: Generations to keep.
+        keep_every: Keep every n-th generation for ever, too.
+        keep_best: Keep the generation with the least value of this variable; `"-name"`: the greatest.
+        expire: Age at which a complete state is set aside, None for never. Interrupted ones stay.
+        strict: A variable that cannot be saved raises `UnpicklableError` instead of a warning.
+        on_save_error: `"warn"` says a failed save in one line and goes on; `"raise"` raises.
+        on_change: What to do where the function's loops have changed: `"refuse"`, `"continue"`,
+            `"restart"`.
+        previews: Show short texts of built-in values in the manifest (secrets are masked).
+        compress: `"auto"` tries a sample, `"none"`, or a zstd level.
+        fsync: Wait for the disk. Off survives a killed process, not a power cut.
+        trust: Accept state that somebody else may have written.
+
+    Raises:
+        ConfigError: A parameter is wrong; the text names it.
+        CheckpointBusyError: The same checkpoint is live in this process already.
+    """
+
+    CACHE_EXPIRE: Duration | None = "30d"
+    """Default of `expire`."""
+
+    __slots__ = ("__weakref__", "_run")
+
+    def __new__(cls, name: str | None = None, **options: Any) -> Checkpoint:
+        """A checkpoint, or a `NullCheckpoint` where this process is not to save."""
+        why = _why_off(sys._getframe(1))
+        if why is None:
+            return super().__new__(cls)
+        if why:
+            notices.install()
+            notices.say("%s", why)
+        return cast("Checkpoint", NullCheckpoint(name))
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        of: object = None,
+        folder: str | os.PathLike[str] | None = None,
+        clean: bool = False,
+        rate: Duration | None = None,
+        iterations: int | None = None,
+        at_start: bool = False,
+        at_finish: bool = True,
+        include: Collection[str] = (),
+        exclude: Collection[str] = (),
+        args: Literal["call", "caller", "saved"] = "call",
+        config: Any = None,
+        overridable: Collection[str] = (),
+        extra: JSON | Callable[[], JSON] = None,
+        keep: int = 3,
+        keep_every: int | None = None,
+        keep_best: str | None = None,
+        expire: Duration | None = _DEFAULT,
+        strict: bool = False,
+        on_save_error: Literal["warn", "raise"] = "warn",
+        on_change: Literal["refuse", "continue", "restart"] = "refuse",
+        previews: bool = True,
+        compress: str | int = "auto",
+        fsync: bool = True,
+        trust: bool | None = None,
+    ) -> None:
+        notices.install()
+        registry.raise_unreported()
+        settings = check_settings(
+            clean=clean,
+            rate=rate,
+            iterations=iterations,
+            at_start=at_start,
+            at_finish=at_finish,
+            include=include,
+            exclude=exclude,
+            args=args,
+            config=config,
+            overridable=overridable,
+            extra=extra,
+            keep=keep,
+            keep_every=keep_every,
+            keep_best=keep_best,
+            expire=type(self).CACHE_EXPIRE if expire == _DEFAULT else expire,
+            strict=strict,
+            on_save_error=on_save_error,
+            on_change=on_change,
+            previews=previews,
+            compress=compress,
+            fsync=fsync,
+            trust=trust,
+        )
+        frame = sys._getframe(1)
+        place, is_above = find_folder(None if folder is None else os.fspath(folder))
+        runs: list[Run] = []
+        owner = _owner(frame, of, lambda: runs[0].owner_ended())
+        arguments = (
+            argument_values(frame.f_code, read_locals(frame)) if isinstance(owner, FrameOwner) else {}
+        )
+        self._run = Run(
+            handle=self,
+            handle_type=type(self),
+            owner=owner,
+            engine=Engine(
+                place, _name(name, owner, frame, arguments), settings, _origin(owner, frame, place)
+            ),
+            settings=settings,
+            call=record_call(arguments),
+            passed={key: value for key, value in arguments.items() if not is_simple(value)},
+            reducers=current_reducers,
+            rename=current_renames,
+            found_above=place if is_above else None,
+        )
+        runs.append(self._run)
+        _enlist(self._run, frame)
+
+    # --- the three lines -----------------------------------------------------------------------
+
+    def restore(self) -> Restored:
+        """Bring the saved variables back, or start fresh where there are none.
+
+        Call it behind the statements that set the variables up, and in front of the loop.
+
+        Returns:
+            A record of what came back, falsy for a fresh start.
+
+        Raises:
+            CheckpointBusyError: Another process, thread or call holds the checkpoint.
+            IntegrityError: There are generations, and none is whole.
+            TrustError: The files may have been written by somebody else.
+            RestoreError: The generation is whole and does not fit the program.
+        """
+        return self._run.restore(sys._getframe(1))
+
+    def sync(self) -> Saved | Deferred:
+        """A safe point: save if a save is due. Costs about a clock read where none is.
+
+        Returns:
+            The generation where one was saved, else a falsy record with the reason.
+
+        Raises:
+            ConfigError: `restore()` was forgotten, or the function has returned.
+            CaptureError: The state cannot be captured exactly.
+        """
+        if monotonic() < self._run.due_at:
+            return NOT_DUE
+        return self._run.safe_point(sys._getframe(1), "sync")
+
+    def save(self, **values: Any) -> Saved | Deferred:
+        """Save now; inside a `loop`, at the end of the item.
+
+        Args:
+            **values: Named values for the state, the same as `chp["k"] = v` before it.
+
+        Returns:
+            The generation, durable; falsy with the reason where the save waits or failed.
+        """
+        return self._run.safe_point(sys._getframe(1), "save", values)
+
+    def loop(self, iterable: Any, *, name: str | None = None) -> Iterator[Any]:
+        """The iterable of a `for` statement that a rerun continues at the next item.
+
+        It stands in the owner's own code, at its top level or directly inside another `chp.loop`,
+        and syncs after each item.
+
+        Args:
+            iterable: What to loop over; a callable is called for it (what draws random numbers or
+                reads changing data has to be one: `chp.loop(lambda: rng.permutation(n))`).
+            name: Key of the loop that survives any edit of the code.
+
+        Raises:
+            ConfigError: It stands where it cannot be led back to; the text holds the rewrite.
+            RestoreError: On the way back: the program took another turn, or has other items.
+        """
+        return cast("Iterator[Any]", self._run.loop(iterable, name, sys._getframe(1)))
+
+    def __enter__(self) -> Checkpoint:
+        self._run.in_block = True
+        self._run.restore(sys._getframe(1))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> Literal[False]:
+        try:
+            if kind is None:
+                self._run.finish(sys._getframe(1))
+        finally:
+            self._run.close()
+        return False
+
+    # --- looking -------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """Name of the line that this call restores from and saves to."""
+        return self._run.engine.name
+
+    @property
+    def resuming(self) -> bool:
+        """Whether the statements that run now only lead back to the saved place."""
+        return self._run.resuming
+
+    @property
+    def complete(self) -> bool:
+        """Whether the `with` block has reached its end, in this run or an earlier one."""
+        return self._run.complete
+
+    def __repr__(self) -> str:
+        last = self._run.engine.last
+        if last is None:
+            return f"<Checkpoint {self.name} not saved yet>"
+        ago = show_seconds(monotonic() - self._run.saved_at)
+        state = "complete" if self.complete else "resuming" if self.resuming else f"{ago} ago"
+        return f"<Checkpoint {self.name} gen={last.number} {state}>"
+
+    # --- named values --------------------------------------------------------------------------
+
+    def __getitem__(self, key: str) -> Any:
+        return self._run.values[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._run.values[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self._run.values[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._run.values)
+
+    def __len__(self) -> int:
+        return len(self._run.values)
+
+    def __bool__(self) -> Literal[True]:
+        return True
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    @staticmethod
+    def add_types(
+        table: Mapping[type, Callable[[Any], Any]] | None = None,
+        *,
+        rename: Mapping[str, str] | None = None,
+    ) -> None:
+        """Tell how objects of a type are saved, and where classes have moved.
+
+        Args:
+            table: Type to a function that reduces an instance as `__reduce__` does:
+                `{Pool: lambda pool: (Pool, (pool.size,))}`.
+            rename: Full old name to full new name: `{"old.Model": "new.Model"}`.
+
+        Raises:
+            ConfigError: An entry has the wrong form.
+        """
+        add_types(table, rename=rename)
+
+
+def _why_off(frame: FrameType) -> str | None:
+    """None to save; a text (perhaps empty) where this process is not to."""
+    if os.environ.get("RESUME_DISABLE", "") not in ("", "0"):
+        return ""
+    if is_function_frame(frame) or multiprocessing.parent_process() is None:
+        return None
+    return "checkpoints of the main program are off in this multiprocessing child"
+
+
+def _owner(frame: FrameType, of: object, on_end: Callable[[], None]) -> Owner:
+    if of is not None:
+        return ObjectOwner(of)
+    if is_function_frame(frame):
+        return FrameOwner(frame, on_end)
+    return NamespaceOwner(frame)
+
+
+def _name(
+    name: str | None, owner: Owner, frame: FrameType, arguments: Mapping[str, Any]
+) -> str:
+    default = owner.title
+    if isinstance(owner, NamespaceOwner):
+        file = frame.f_code.co_filename
+        default = "main" if file.startswith("<") else Path(file).stem
+        default = "notebook" if is_interactive(frame.f_code) else default
+    filled = fill_name(name, default, arguments) if name is not None else default
+    if rank() and "{rank}" not in (name or ""):
+        notices.say("%s: rank %d saves to a checkpoint of its own", filled, rank())
+        filled = f"{filled}-rank{rank()}"
+    return filled
+
+
+def _origin(owner: Owner, frame: FrameType, place: Path) -> Origin:
+    code: CodeType = owner.code or frame.f_code
+    source = source_of(code)
+    facts: dict[str, Any] = {
+        "fingerprint": fingerprint(code),
+        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+        "source_digest": source_digest(source) if source else None,
+        "tree": loop_tree(code),
+        "source": source,
+    }
+    if isinstance(owner, ObjectOwner) or is_interactive(code):
+        facts = {}
+    return Origin(owner.title, _file(code, place), code.co_firstlineno, facts)
+
+
+def _file(code: CodeType, place: Path) -> str | None:
+    if code.co_filename.startswith("<") or is_interactive(code):
+        return None
+    file = Path(code.co_filename).resolve()
+    try:
+        return str(file.relative_to(place.resolve().parent))
+    except ValueError:
+        return str(file)
+
+
+def _enlist(run: Run, frame: FrameType) -> None:
+    """Make *run* known in this process, or refuse where the same one is live."""
+    registry.close_dead(lambda other: isinstance(other, Run) and other.is_same_place(run))
+    other = registry.find(lambda other: isinstance(other, Run) and other.is_same_place(run))
+    if isinstance(other, Run) and other.yields_to(run, interactive=is_interactive(frame.f_code)):
+        other.close()
+        other = None
+    if isinstance(other, Run) and not isinstance(run.owner, ObjectOwner):
+        raise CheckpointBusyError(
+            f"checkpoint {run.title!r} of {run.owner.title} is live already: {other.owner.title} made "
+            "it and has not ended (recursion, another thread, or two checkpoints of one name). Give "
+            "this one a name of its own: Checkpoint(name='...-{depth}'), with an argument that tells "
+            "them apart"
+        )
+    registry.add(run)

@@ -1,0 +1,275 @@
+"""One save and one restore, step by step: snapshot to store, and store to snapshot."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import platform
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from resume import notices
+from resume.call import Call
+from resume.errors import CheckpointBusyError, ConfigError, IntegrityError, StoreError, UnpicklableError
+from resume.pickling import Reducers
+from resume.position import Position
+from resume.settings import Settings
+from resume.snapshot import Scene, Snapshot, capture
+from resume.store import Retention, Store
+from resume.types import JSON, Content, Draft, Manifest
+
+_LIBRARIES = ("numpy", "torch", "pandas", "scipy", "sklearn", "jax", "cupy")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the owner's code comes from."""
+
+    function: str
+    file: str | None
+    lineno: int | None
+    code: Mapping[str, Any]
+    """`fingerprint`, `python`, `source_digest`, `tree`, `source`."""
+
+
+class Engine:
+    """Saves to and restores from one line of one store."""
+
+    def __init__(self, folder: Path, name: str, settings: Settings, origin: Origin) -> None:
+        self._settings = settings
+        self.folder = folder
+        self.origin = origin
+        self.store = self._open(name)
+        self.last: Manifest | None = None
+        """The newest generation of this run's line; the next save's parent."""
+        self._began_at = time.monotonic()
+        self._elapsed_before_s = 0.0
+        self._sets = True
+        self._shapes: dict[str, str] = {}
+        self._warned: set[str] = set()
+
+    def _open(self, name: str) -> Store:
+        settings = self._settings
+        retention = Retention(
+            keep=settings.keep,
+            keep_every=settings.keep_every,
+            keep_best=settings.keep_best,
+            expire_s=settings.expire_s,
+        )
+        return Store(
+            self.folder,
+            name,
+            retention=retention,
+            fsync=settings.fsync,
+            compress=settings.compress,
+            trust=settings.trust,
+        )
+
+    @property
+    def name(self) -> str:
+        """Name of the store's line."""
+        return self.store.name
+
+    def choose_line(self, call: Call) -> bool:
+        """Open the line that belongs to *call*; tells whether its state is that of the same call."""
+        newest = self.store.newest()
+        if newest is None or self._settings.args != "call":
+            return True
+        if newest.draft.call.get("digest", "") == call.digest:
+            return True
+        is_tied = newest.draft.complete or Position.from_json(newest.draft.position).has_loops
+        if not is_tied:
+            return False
+        self.store = self._open(f"{self.store.name}@{call.digest[:8]}")
+        return True
+
+    def candidates(self) -> Iterator[Manifest]:
+        """The generations to restore from, best first: a complete one, then its parents."""
+        return self.store.chain()
+
+    def read_best(self) -> tuple[Manifest, Content] | None:
+        """The newest whole generation; what was passed over is said in one line each.
+
+        Raises:
+            IntegrityError: There are generations, and none is whole.
+        """
+        found = self.store.read_best()
+        if found is None:
+            return None
+        manifest, content, passed_over = found
+        for reason in passed_over:
+            notices.say(
+                "⚠ %s: passed over a damaged generation (%s); going on from generation %s",
+                self.name, reason, manifest.number, level=logging.WARNING,
+            )  # fmt: skip
+        return manifest, content
+
+    def read_base(self, manifest: Manifest) -> tuple[Manifest, Content] | None:
+        """For a complete generation: the newest whole one before it that is not complete."""
+        for earlier in self.store.chain():
+            if earlier.number >= manifest.number or earlier.draft.complete:
+                continue
+            try:
+                return earlier, self.store.read(earlier)
+            except IntegrityError as why:
+                notices.say("⚠ %s: %s", self.name, why, level=logging.WARNING)
+        return None
+
+    def adopt(self, manifest: Manifest) -> None:
+        """Go on from *manifest*: the next save is its child."""
+        self.last = manifest
+        self._elapsed_before_s = manifest.draft.elapsed_s
+        self._began_at = time.monotonic()
+
+    def save(
+        self,
+        scene: Scene,
+        position: Position,
+        call: Call,
+        *,
+        trigger: str,
+        reducers: Reducers,
+        complete: bool = False,
+        base: int | None = None,
+        digest: Callable[[Any], str],
+    ) -> Manifest:
+        """Capture *scene* and commit it.
+
+        Args:
+            position: Where the owner stands; whether its loops went by value is filled in here.
+            digest: Gives the digest of a loop's last item.
+
+        Raises:
+            CaptureError, StoreError: Nothing was written, the newest generation is as it was.
+        """
+        snapshot = self._capture(scene, reducers)
+        self._report(snapshot)
+        loops = tuple(
+            replace(
+                loop, by_value=by_value, item_digest=None if by_value else digest(scene.loops[depth].item)
+            )
+            for depth, (loop, by_value) in enumerate(
+                zip(position.loops, snapshot.loops_by_value, strict=True)
+            )
+        )
+        draft = self._draft(
+            snapshot, replace(position, loops=loops), call, scene, trigger, complete, base
+        )
+        self.lock()
+        self.last = self.store.commit(
+            draft, snapshot.encoded.stream, snapshot.encoded.buffers, parent=self.last
+        )
+        return self.last
+
+    def _capture(self, scene: Scene, reducers: Reducers) -> Snapshot:
+        # the hook that sees sets costs on dicts of atoms, so it stays on only while sets are there,
+        # and comes back with a new name or type
+        shapes = {name: type(value).__qualname__ for name, value in scene.names.items()}
+        sets = self._sets or shapes != self._shapes
+        snapshot = capture(scene, reducers=reducers, sets=sets, previews=self._settings.previews)
+        if sets:
+            self._sets = snapshot.encoded.has_sets
+        self._shapes = shapes
+        return snapshot
+
+    def _report(self, snapshot: Snapshot) -> None:
+        for skip in snapshot.skipped:
+            if skip.path in self._warned:
+                continue
+            self._warned.add(skip.path)
+            text = f"cannot save {skip.path} (a {skip.type}): {skip.why}. "
+            if self._settings.strict:
+                raise UnpicklableError(f"{text}Nothing was written. {skip.remedy}")
+            notices.warn(
+                f"{text}The variable {skip.name!r} is left out of checkpoint {self.name!r}, and a "
+                f"rerun keeps its own. {skip.remedy}"
+            )
+
+    def _draft(
+        self,
+        snapshot: Snapshot,
+        position: Position,
+        call: Call,
+        scene: Scene,
+        trigger: str,
+        complete: bool,  # noqa: FBT001 - private, one caller
+        base: int | None,
+    ) -> Draft:
+        settings = self._settings
+        extra: JSON = settings.extra() if callable(settings.extra) else settings.extra
+        return Draft(
+            trigger=trigger,
+            elapsed_s=self._elapsed_before_s + time.monotonic() - self._began_at,
+            complete=complete,
+            base=base,
+            function=self.origin.function,
+            file=self.origin.file,
+            lineno=position.line or self.origin.lineno,
+            code=dict(self.origin.code),
+            call=call.to_json() | {"passed": dict(snapshot.passed)},
+            config=settings.config,
+            extra=extra,
+            position=position.to_json(),
+            variables=snapshot.variables,
+            environment=environment(),
+            metric=_metric(settings.keep_best, scene.names),
+        )
+
+    def lock(self) -> None:
+        """Take the line for this run.
+
+        Raises:
+            CheckpointBusyError: Another process, or another run of this one, has it.
+        """
+        try:
+            self.store.lock()
+        except CheckpointBusyError:
+            gc.collect()  # a handle in a cycle (self.chp of a dropped object) may still hold it
+            self.store.lock()
+
+
+def _metric(keep_best: str | None, names: Mapping[str, Any]) -> float | None:
+    """The value that `keep_best=` ranks by, smaller is better; None before it is bound."""
+    if keep_best is None or keep_best.lstrip("-") not in names:
+        return None
+    value = names[keep_best.lstrip("-")]
+    try:
+        metric = float(value)
+    except (TypeError, ValueError) as why:
+        raise ConfigError(
+            f"keep_best={keep_best!r}: the variable holds {type(value).__qualname__}, no number"
+        ) from why
+    return -metric if keep_best.startswith("-") else metric
+
+
+def environment() -> dict[str, Any]:
+    """Where this process runs, for the manifest."""
+    versions = {
+        name: str(getattr(sys.modules[name], "__version__", "?"))
+        for name in _LIBRARIES
+        if name in sys.modules
+    }
+    return {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "argv": list(getattr(sys, "argv", [])),
+        "cwd": _cwd(),
+        "python": platform.python_version(),
+        "platform": platform.platform(terse=True),
+        "hash_seed": os.environ.get("PYTHONHASHSEED", "random"),
+        "versions": versions,
+    }
+
+
+def _cwd() -> str:
+    try:
+        return str(Path.cwd())
+    except FileNotFoundError as why:
+        raise StoreError(f"the working folder was deleted ({why}): nothing was written") from why
+

@@ -1,0 +1,83 @@
+"""What people see: one line per event that matters, through the logger `resume`.
+
+The library has a handler of its own only for programs that configured no logging at all, and looks
+again at each line, so a program that configures logging later gets every line once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+from pathlib import Path
+from types import FrameType
+from typing import TextIO
+
+from resume.errors import ResumeWarning
+
+_logger = logging.getLogger("resume")
+_PACKAGE = str(Path(__file__).parent) + os.sep
+
+
+class _LastResort(logging.Handler):
+    """Writes to the current stderr, and only while the program has no handler that would."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        others = [h for h in _logger.handlers if h is not self]
+        if others or logging.getLogger().handlers or sys.stderr is None:
+            return
+        _write_line(sys.stderr, record.getMessage())
+
+
+def _write_line(stream: TextIO, line: str) -> None:
+    try:
+        stream.write(line + "\n")
+    except UnicodeEncodeError:
+        encoding = stream.encoding or "ascii"
+        stream.write(line.encode(encoding, "replace").decode(encoding) + "\n")
+    stream.flush()
+
+
+def install() -> None:
+    """Make sure that lines reach the user; safe to call any number of times."""
+    if any(isinstance(handler, _LastResort) for handler in _logger.handlers):
+        return
+    _logger.addHandler(_LastResort())
+    if _logger.level == logging.NOTSET and not logging.getLogger().handlers:
+        _logger.setLevel(logging.INFO)
+
+
+def is_quiet() -> bool:
+    """`RESUME_QUIET=1` silences every line; errors are raised all the same."""
+    return os.environ.get("RESUME_QUIET", "") not in ("", "0")
+
+
+def say(text: str, *args: object, level: int = logging.INFO) -> None:
+    """One line for the user, in the logger's lazy form."""
+    if not is_quiet():
+        _logger.log(level, text, *args)
+
+
+def warn(text: str) -> None:
+    """A `ResumeWarning` that points at the innermost line of the user's own code."""
+    frame = user_frame(sys._getframe(1))
+    if frame is None:
+        warnings.warn(text, ResumeWarning, stacklevel=2)
+        return
+    warnings.warn_explicit(
+        text,
+        ResumeWarning,
+        filename=frame.f_code.co_filename,
+        lineno=frame.f_lineno or 0,
+        module=str(frame.f_globals.get("__name__", "")),
+        # the user's registry: the same warning at the same line shows once
+        registry=frame.f_globals.setdefault("__warningregistry__", {}),
+    )
+
+
+def user_frame(frame: FrameType | None) -> FrameType | None:
+    """The innermost frame at or above *frame* whose code does not lie in this package."""
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    return frame

@@ -1,0 +1,242 @@
+"""Whose state a checkpoint saves: a function's frame, a namespace, or one object.
+
+An owner hands out names and values and takes them back; it knows nothing of pickles or files. No
+owner holds a reference to a frame: the cycle would keep the state alive after the function ended.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import gc
+import sys
+import types
+import weakref
+from collections.abc import Callable, Collection, Mapping
+from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
+from pathlib import Path
+from types import CellType, CodeType, FrameType
+from typing import Any, Protocol
+
+from resume.errors import ConfigError
+from resume.frames import (
+    Token,
+    cell_of,
+    delete_locals,
+    find_owner,
+    is_cell_of,
+    is_function_frame,
+    plant_token,
+    read_locals,
+    write_locals,
+)
+
+_SUSPENDABLE = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
+_NOTEBOOK_NAMES = ("In", "Out", "exit", "quit", "get_ipython", "open")
+
+
+class Owner(Protocol):
+    """What the handle needs of the one whose state it saves."""
+
+    code: CodeType | None
+    """Code that holds the loops and safe points; None for an object."""
+    title: str
+    """How people call it: `Trainer.fit`, `script.py`."""
+
+    def find(self, start: FrameType | None) -> FrameType | None:
+        """The owner's running frame at or above *start*, None where it is not there."""
+
+    def read(self, frame: FrameType | None) -> dict[str, Any]:
+        """All names now bound, in a dict of its own."""
+
+    def write(self, frame: FrameType | None, values: Mapping[str, Any]) -> list[str]:
+        """Bind *values*; returns the names that the owner has no place for."""
+
+    def unbind(self, frame: FrameType | None, names: Collection[str]) -> None:
+        """Make *names* unbound, as far as this Python can."""
+
+    def is_alive(self) -> bool:
+        """Whether the owner can still come to a safe point."""
+
+
+class FrameOwner:
+    """One call of a function, method, generator or coroutine."""
+
+    def __init__(self, frame: FrameType, on_end: Callable[[], None]) -> None:
+        self.code: CodeType = frame.f_code
+        self.title = frame.f_code.co_qualname
+        self._frame_id = id(frame)
+        token = Token()
+        plant_token(frame, token)
+        self._token = weakref.ref(token, lambda _: on_end())
+
+    def find(self, start: FrameType | None) -> FrameType | None:
+        if start is None or self._token() is None:
+            return None
+        return find_owner(start, self._frame_id, self.code)
+
+    def read(self, frame: FrameType | None) -> dict[str, Any]:
+        return read_locals(self._here(frame))
+
+    def write(self, frame: FrameType | None, values: Mapping[str, Any]) -> list[str]:
+        return list(write_locals(self._here(frame), values))
+
+    def unbind(self, frame: FrameType | None, names: Collection[str]) -> None:
+        delete_locals(self._here(frame), names)
+
+    def is_alive(self) -> bool:
+        """False once the call has ended, also where a traceback still holds its frame."""
+        if self._token() is None:
+            return False
+        if self.code.co_flags & _SUSPENDABLE:
+            return True
+        return any(self.find(top) is not None for top in sys._current_frames().values())
+
+    def cell(self, frame: FrameType, name: str) -> CellType | None:
+        """The frame's own cell for *name*, None where the name is no cell."""
+        return cell_of(frame, name)
+
+    def owns_cell(self, frame: FrameType, name: str, cell: CellType) -> bool:
+        """Whether *cell* is the frame's own for *name*."""
+        return is_cell_of(frame, name, cell)
+
+    def _here(self, frame: FrameType | None) -> FrameType:
+        if frame is None:
+            raise ConfigError(
+                f"{self.title} has returned, so there is nothing left to save: make the checkpoint "
+                "in the function whose variables it saves, or use Checkpoint(of=self)"
+            )
+        return frame
+
+
+class NamespaceOwner:
+    """A module, a notebook, an `exec`: the names live in a dict, whatever frame runs."""
+
+    def __init__(self, frame: FrameType) -> None:
+        self.code: CodeType = frame.f_code
+        self.title = Path(frame.f_code.co_filename).name
+        self.names: dict[str, Any] = frame.f_locals
+
+    def find(self, start: FrameType | None) -> FrameType | None:
+        while start is not None:
+            # f_locals of a function frame is not read: that would fill its dict on 3.11 and 3.12
+            if not is_function_frame(start) and start.f_locals is self.names:
+                return start
+            start = start.f_back
+        return None
+
+    def read(self, frame: FrameType | None) -> dict[str, Any]:
+        return dict(self.names)
+
+    def write(self, frame: FrameType | None, values: Mapping[str, Any]) -> list[str]:
+        self.names.update(values)
+        return []
+
+    def unbind(self, frame: FrameType | None, names: Collection[str]) -> None:
+        for name in names:
+            self.names.pop(name, None)
+
+    def is_alive(self) -> bool:
+        return True
+
+
+class ObjectOwner:
+    """One object, given by `of=`; its single name in the state is `self`."""
+
+    NAME = "self"
+
+    def __init__(self, of: object) -> None:
+        self.code: CodeType | None = None
+        self.title = type(of).__qualname__
+        self.object = of
+
+    def find(self, start: FrameType | None) -> FrameType | None:
+        return None
+
+    def read(self, frame: FrameType | None) -> dict[str, Any]:
+        return {self.NAME: self.object}
+
+    def write(self, frame: FrameType | None, values: Mapping[str, Any]) -> list[str]:
+        return []  # the object was changed in place
+
+    def unbind(self, frame: FrameType | None, names: Collection[str]) -> None:
+        return None
+
+    def is_alive(self) -> bool:
+        return True
+
+
+def is_interactive(code: CodeType) -> bool:
+    """Whether *code* is a notebook cell or a line typed at a prompt, which may run again."""
+    name = code.co_filename
+    return name in ("<stdin>", "<console>") or name.startswith("<python-input") or (
+        "ipykernel" in name or name.startswith("<ipython-input")
+    )
+
+
+def state_names(
+    names: Mapping[str, Any], owner: Owner, exclude: Collection[str], own: type | tuple[type, ...]
+) -> tuple[dict[str, Any], list[str]]:
+    """Split *names* into the state's and those that *exclude* leaves out.
+
+    Not in the state, and not mentioned: modules, checkpoints, dunders, and what the rerun defines
+    again by itself (functions and classes under their own name).
+    """
+    kept: dict[str, Any] = {}
+    left_out: list[str] = []
+    notebook = names.get("get_ipython") is not None
+    for name, value in names.items():
+        if name == "_" or (name.startswith("__") and name.endswith("__")):
+            continue
+        if isinstance(value, own) or isinstance(value, types.ModuleType) or _is_defined_again(name, value, owner, names):
+            continue
+        if notebook and (name in _NOTEBOOK_NAMES or name.strip("_i0123456789") == ""):
+            continue
+        if any(fnmatch.fnmatchcase(name, pattern) for pattern in exclude):
+            left_out.append(name)
+        else:
+            kept[name] = value
+    return kept, left_out
+
+
+def _is_defined_again(name: str, value: Any, owner: Owner, names: Mapping[str, Any]) -> bool:
+    code = owner.code
+    if code is None or not isinstance(value, types.FunctionType | type):
+        return False
+    constants = {c.co_name: c for c in code.co_consts if isinstance(c, CodeType)}
+    if isinstance(value, types.FunctionType):
+        if constants.get(name) is value.__code__:
+            return True
+        at_top = value.__globals__ is names and value.__qualname__ == name
+        return at_top and is_interactive(value.__code__)
+    if value.__name__ != name:
+        return False
+    if isinstance(owner, FrameOwner):
+        return name in constants and value.__qualname__ == f"{code.co_qualname}.<locals>.{name}"
+    return value.__qualname__ == name and value.__module__ == names.get("__name__")
+
+
+def reachable_mutables(roots: Collection[Any], limit: int = 20_000) -> dict[int, Any]:
+    """Mutable objects that *roots* can reach, by id; the walk ends after *limit* objects."""
+    seen: dict[int, Any] = {}
+    todo = list(roots)
+    while todo and len(seen) < limit:
+        value = todo.pop()
+        if id(value) in seen or _ends_walk(value):
+            continue
+        seen[id(value)] = value
+        todo.extend(gc.get_referents(value))
+    return {key: value for key, value in seen.items() if _is_mutable(value)}
+
+
+def _ends_walk(value: Any) -> bool:
+    return isinstance(
+        value,
+        type(None) | bool | int | float | complex | str | bytes | type | types.ModuleType
+        | CodeType | FrameType | types.BuiltinFunctionType,
+    ) or (isinstance(value, dict) and "__builtins__" in value)
+
+
+def _is_mutable(value: Any) -> bool:
+    if isinstance(value, tuple | frozenset | types.FunctionType | types.MethodType | CellType):
+        return False
+    return type(value).__module__ != "builtins" or isinstance(value, list | dict | set | bytearray)

@@ -1,0 +1,86 @@
+"""The runs that are live in this process: who holds a name, and what a fork or an exit does to them."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+from resume.errors import ResumeError
+
+
+class LiveRun(Protocol):
+    """What the registry needs of a run."""
+
+    title: str
+
+    def is_alive(self) -> bool: ...
+    def close(self) -> None: ...
+    def switch_off(self) -> None: ...
+    def at_exit(self) -> None: ...
+
+
+_lock = threading.RLock()
+_live: list[LiveRun] = []
+_unreported: list[ResumeError] = []
+
+
+def add(run: LiveRun) -> None:
+    """Keep *run* until it is closed."""
+    with _lock:
+        _live.append(run)
+
+
+def remove(run: LiveRun) -> None:
+    """*run* is closed."""
+    with _lock:
+        _live[:] = [other for other in _live if other is not run]
+
+
+def close_dead(is_same: Callable[[LiveRun], bool]) -> None:
+    """Close runs that *is_same* and whose owner has ended, though a traceback holds its frame."""
+    with _lock:
+        dead = [run for run in _live if is_same(run) and not run.is_alive()]
+    for run in dead:
+        run.close()
+
+
+def find(is_same: Callable[[LiveRun], bool]) -> LiveRun | None:
+    """The live run that *is_same*, None where there is none."""
+    with _lock:
+        return next((run for run in _live if is_same(run)), None)
+
+
+def report_later(error: ResumeError) -> None:
+    """Keep an error that could not be raised where it happened for the next call."""
+    with _lock:
+        _unreported.append(error)
+
+
+def raise_unreported() -> None:
+    """Raise what could not be raised before, once."""
+    with _lock:
+        errors, _unreported[:] = list(_unreported), []
+    if errors:
+        raise errors[0]
+
+
+def _after_fork_in_child() -> None:
+    # the state belongs to the parent: the child neither saves nor holds a lock
+    global _lock  # noqa: PLW0603 - another thread of the parent may have held it at the fork
+    _lock = threading.RLock()
+    for run in list(_live):
+        run.switch_off()
+    _live.clear()
+    _unreported.clear()
+
+
+def _at_exit() -> None:
+    for run in list(_live):
+        run.at_exit()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
+atexit.register(_at_exit)

@@ -1,0 +1,117 @@
+"""The parameters of a checkpoint, checked once and in the user's words."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from resume.errors import ConfigError
+from resume.types import JSON
+from resume.units import Duration, parse_seconds
+
+_CHOICES = {
+    "args": ("call", "caller", "saved"),
+    "on_save_error": ("warn", "raise"),
+    "on_change": ("refuse", "continue", "restart"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a `Checkpoint` was asked for; the meaning of each field stands at `Checkpoint`."""
+
+    clean: bool
+    rate: Duration
+    iterations: int | None
+    at_start: bool
+    at_finish: bool
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    args: str
+    config: JSON
+    overridable: tuple[str, ...]
+    extra: JSON | Callable[[], JSON]
+    keep: int
+    keep_every: int | None
+    keep_best: str | None
+    expire_s: float | None
+    strict: bool
+    on_save_error: str
+    on_change: str
+    compress: str | int
+    fsync: bool
+    previews: bool
+    trust: bool | None
+
+
+def check_settings(**given: Any) -> Settings:
+    """The settings, with every value checked.
+
+    Raises:
+        ConfigError: A value has the wrong type or is no known choice; the text names the parameter.
+    """
+    for parameter, choices in _CHOICES.items():
+        if given[parameter] not in choices:
+            listed = ", ".join(repr(choice) for choice in choices)
+            raise ConfigError(f"{parameter}={given[parameter]!r} is unknown: choose one of {listed}")
+    for parameter in ("include", "exclude", "overridable"):
+        given[parameter] = _names(parameter, given[parameter])
+    if not isinstance(given["keep"], int) or given["keep"] < 1:
+        raise ConfigError(f"keep={given['keep']!r}: give the number of generations to keep, at least 1")
+    expire = given.pop("expire")
+    given["expire_s"] = None if expire is None else parse_seconds(expire, "expire")
+    given["config"] = _plain("config", given["config"])
+    if not callable(given["extra"]):
+        given["extra"] = _plain("extra", given["extra"])
+    if given["rate"] is None:
+        given["rate"] = os.environ.get("RESUME_RATE", 30.0)
+    return Settings(**given)
+
+
+def _names(parameter: str, value: str | Collection[str]) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = (value,)
+    names = tuple(value)
+    if not all(isinstance(name, str) for name in names):
+        raise ConfigError(f"{parameter}={value!r}: give names or patterns, as text")
+    return names
+
+
+def _plain(parameter: str, value: Any) -> JSON:
+    """*value* as it comes back from JSON, so that two runs compare like with like."""
+    try:
+        plain: JSON = json.loads(json.dumps(value, default=_as_json))
+    except (TypeError, ValueError) as why:
+        raise ConfigError(f"{parameter}= goes into the manifest as JSON: {why}") from why
+    return plain
+
+
+def _as_json(value: Any) -> Any:
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: getattr(value, name) for name in value.__dataclass_fields__}
+    if hasattr(value, "__dict__") and type(value).__module__ in ("argparse", "types"):
+        return vars(value)
+    if isinstance(value, os.PathLike | set | frozenset):
+        return os.fspath(value) if isinstance(value, os.PathLike) else sorted(value)
+    if isinstance(value, Sequence):
+        return list(value)
+    raise TypeError(f"a {type(value).__qualname__} is no JSON")
+
+
+def config_differences(saved: JSON, now: JSON, path: str = "") -> list[tuple[str, str, str]]:
+    """Where two configurations differ: dotted path, saved value, value now."""
+    if isinstance(saved, dict) and isinstance(now, dict):
+        found: list[tuple[str, str, str]] = []
+        for key in [*saved, *(key for key in now if key not in saved)]:
+            below = f"{path}.{key}" if path else key
+            if key not in saved or key not in now:
+                old = repr(saved[key]) if key in saved else "(absent)"
+                new = repr(now[key]) if key in now else "(absent)"
+                found.append((below, old, new))
+            else:
+                found += config_differences(saved[key], now[key], below)
+        return found
+    return [] if saved == now else [(path or "config", repr(saved), repr(now))]

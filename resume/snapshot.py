@@ -1,0 +1,269 @@
+"""The whole state of an owner, to bytes and back: names, loops, named values, random generators.
+
+All of it goes into one graph, so that two names for one list are one list afterwards, and the loop
+over a list goes on over that very list. Mutable values of names keep their identity (they are
+*anchors*): applying the same snapshot a second time changes the objects of the first time in place,
+so that whatever the program built on them meanwhile stays right.
+"""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import CellType
+from typing import Any
+
+from resume import rng
+from resume.call import SECRET, is_simple
+from resume.errors import RestoreError, UnpicklableError
+from resume.pickling import Decoded, Encoded, Reducers, decode, encode
+from resume.types import Content, Skipped, Variable
+
+_RNG = ".rng"
+_VALUES = ".values"
+_PASSED = " (as passed)"
+
+
+@dataclass(frozen=True, slots=True)
+class LoopScene:
+    """What a running loop brings into the state."""
+
+    iterator: Any
+    item: Any
+    start: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Everything that a snapshot is taken of, still alive."""
+
+    names: Mapping[str, Any]
+    passed: Mapping[str, Any] = field(default_factory=dict)
+    """Arguments as they were at entry, those that are no simple values."""
+    held: Collection[str] = ()
+    """Names whose objects others hold too, with the parts of these."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """`chp["k"]` and `save(k=...)`."""
+    loops: Sequence[LoopScene] = ()
+    externals: Mapping[str, Any] = field(default_factory=dict)
+    """Names that `exclude=` leaves out: referred to, never written."""
+    own: Mapping[str, Any] = field(default_factory=dict)
+    cells: Callable[[CellType, str], str | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The captured state, not yet durable."""
+
+    encoded: Encoded
+    variables: tuple[Variable, ...]
+    loops_by_value: tuple[bool, ...]
+    passed: Mapping[str, str]
+    """Argument -> anchor under which the object that the caller passed is kept."""
+
+    @property
+    def skipped(self) -> tuple[Skipped, ...]:
+        """The user's variables that are not in it."""
+        return tuple(skip for skip in self.encoded.skipped if not skip.name.startswith("."))
+
+
+def capture(scene: Scene, *, reducers: Reducers, sets: bool = True, previews: bool = True) -> Snapshot:
+    """Encode *scene*.
+
+    Raises:
+        UnpicklableError: A variable that cannot be saved shares an object with one that is.
+    """
+    roots = dict(scene.names)
+    passed = _anchor_arguments(scene)
+    anchors = {anchor: scene.passed[name] for name, anchor in passed.items()}
+    deep = {*anchors, *scene.held}
+    anchors |= {name: value for name, value in scene.names.items() if not is_simple(value)}
+    for depth, loop in enumerate(scene.loops):
+        roots |= _loop_roots(depth, loop)
+    roots[_VALUES] = dict(scene.values)
+    roots[_RNG] = rng.capture()
+    encoded = encode(
+        roots,
+        anchors=anchors,
+        shallow=[name for name in anchors if name not in deep],
+        externals=scene.externals,
+        reducers=reducers,
+        own=scene.own,
+        cells=scene.cells,
+        sets=sets,
+    )
+    _refuse_sharing(encoded, {**scene.names, **scene.externals}, scene.externals)
+    missing = {skip.name for skip in encoded.skipped}
+    if _VALUES in missing:
+        _refuse_values(encoded)
+    by_value = tuple(
+        not {f".loop {depth} item", f".loop {depth} iterator"} & missing
+        for depth in range(len(scene.loops))
+    )
+    table = _variable_table(scene.names, encoded, previews=previews)
+    table += tuple(
+        Variable(name, _type_name(value), 0, skipped="left out by exclude=")
+        for name, value in scene.externals.items()
+    )
+    return Snapshot(encoded, table, by_value, passed)
+
+
+def _loop_roots(depth: int, loop: LoopScene) -> dict[str, Any]:
+    return {
+        f".loop {depth} item": loop.item,
+        f".loop {depth} iterator": loop.iterator,
+        f".loop {depth} start": loop.start,
+    }
+
+
+def _anchor_arguments(scene: Scene) -> dict[str, str]:
+    """Under which anchor each passed object is kept: its name, or one of its own once rebound."""
+    found = {}
+    for name, value in scene.passed.items():
+        is_still_bound = name in scene.names and scene.names[name] is value
+        found[name] = name if is_still_bound else name + _PASSED
+    return found
+
+
+def _refuse_sharing(
+    encoded: Encoded, names: Mapping[str, Any], externals: Mapping[str, Any]
+) -> None:
+    left_out = {skip.name: skip for skip in encoded.skipped if skip.name in names}
+    for name in [*left_out, *externals]:
+        other = encoded.shared_with_saved(names[name])
+        if other is None or other.startswith(".") or other in left_out:
+            continue
+        why = f"it holds {left_out[name].path}" if name in left_out else "exclude= names it"
+        raise UnpicklableError(
+            f"{name} cannot be saved ({why}) and shares an object with {other}, which can: after a "
+            f"rerun {name} would hold another copy. Nothing was written. Create {name} from "
+            f"{other} after restore(), or leave out both: exclude=[{name!r}, {other!r}]"
+        )
+
+
+def _refuse_values(encoded: Encoded) -> None:
+    skip = next(skip for skip in encoded.skipped if skip.name == _VALUES)
+    path = skip.path.removeprefix(_VALUES)
+    raise UnpicklableError(f"cannot save the named value chp{path} (a {skip.type}): {skip.why}")
+
+
+def _variable_table(
+    names: Mapping[str, Any], encoded: Encoded, *, previews: bool
+) -> tuple[Variable, ...]:
+    sizes = {variable.name: variable.size_bytes for variable in encoded.variables}
+    skipped = {skip.name: skip for skip in encoded.skipped}
+    return tuple(
+        _variable(name, value, sizes.get(name, 0), skipped.get(name), previews=previews)
+        for name, value in names.items()
+    )
+
+
+def _variable(
+    name: str, value: Any, size: int, skip: Skipped | None, *, previews: bool
+) -> Variable:
+    shape = getattr(value, "shape", None) if _is_array(value) else None
+    return Variable(
+        name=name,
+        type=_type_name(value),
+        size_bytes=size,
+        preview=preview(name, value) if previews else "",
+        shape=None if shape is None else tuple(int(n) for n in shape),
+        dtype=str(value.dtype) if shape is not None and hasattr(value, "dtype") else None,
+        skipped=None if skip is None else f"{skip.path} ({skip.type}): {skip.why}",
+    )
+
+
+def _type_name(value: Any) -> str:
+    kind = type(value)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _is_array(value: Any) -> bool:
+    return type(value).__module__.partition(".")[0] in ("numpy", "torch", "cupy", "pandas")
+
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = _short.maxlong = 60
+_short.maxlevel = 2
+
+
+def preview(name: str, value: Any) -> str:
+    """A short text of a built-in value; no code of the user's runs for it, and secrets show `***`."""
+    if SECRET.search(name):
+        return "***"
+    if type(value).__module__ != "builtins" or not _is_plain(value, 3):
+        return ""
+    return _short.repr(value)
+
+
+def _is_plain(value: Any, levels: int) -> bool:
+    if isinstance(value, bool | int | float | complex | str | bytes | type(None) | range):
+        return type(value).__module__ == "builtins"
+    if type(value) in (list, tuple, set, frozenset) and levels:
+        return all(_is_plain(item, levels - 1) for _, item in zip(range(8), value, strict=False))
+    if type(value) is dict and levels:
+        some = zip(range(8), value.items(), strict=False)
+        return all(_is_plain(k, 1) and _is_plain(v, levels - 1) for _, (k, v) in some)
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Revived:
+    """A decoded state, its random generators not yet set."""
+
+    names: dict[str, Any]
+    values: dict[str, Any]
+    loops: tuple[LoopScene, ...]
+    random_state: Any
+    anchored: Mapping[str, Any]
+    """Objects by anchor path, for a second decoding of the same bytes into them."""
+
+
+def revive(
+    content: Content,
+    *,
+    loops: int,
+    live: Mapping[str, Any],
+    anchored: Mapping[str, Any] | None = None,
+    externals: Mapping[str, Any] | None = None,
+    untouched: Collection[str] = (),
+    own: Mapping[str, Any] | None = None,
+    cells: Callable[[str], CellType | None] | None = None,
+    rename: Mapping[str, str] | None = None,
+    stand_ins: bool = False,
+) -> Revived:
+    """Decode a state of so many *loops*, in place where *live* or *anchored* has the object.
+
+    Raises:
+        RestoreError: A class is gone, a `__setstate__` raised, or objects cannot be paired.
+    """
+    decoded: Decoded = decode(
+        content.stream,
+        content.buffers,
+        live=live,
+        anchored=anchored or {},
+        externals=externals or {},
+        untouched=untouched,
+        own=own or {},
+        cells=cells,
+        rename=rename or {},
+        stand_ins=stand_ins,
+    )
+    values = dict(decoded.values)
+    scenes = tuple(
+        LoopScene(
+            values.get(f".loop {depth} iterator"),
+            values.get(f".loop {depth} item"),
+            values.get(f".loop {depth} start"),
+        )
+        for depth in range(loops)
+    )
+    if _RNG not in values:
+        raise RestoreError("the saved state holds no random generators: it was not written by resume")
+    names = {
+        name: value
+        for name, value in values.items()
+        if not name.startswith(".") and not name.endswith(_PASSED)
+    }
+    return Revived(names, values.get(_VALUES, {}), scenes, values[_RNG], decoded.anchored)
