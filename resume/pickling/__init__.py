@@ -1,1 +1,15 @@
-"""Under construction."""
+"""Objects to a stream with buffers, and back: one graph, shared references kept.
+
+Takes everything from above as values (reducers, the frame's cells, the library's own objects) and
+never sees a path.
+"""
+
+from __future__ import annotations
+
+from resume.pickling.anchors import can_anchor
+from resume.pickling.decode import Decoded, DecodeProblem, decode
+from resume.pickling.encode import Encoded, encode
+
+from resume.pickling.session import Reducers
+
+__all__ = ["DecodeProblem", "Decoded", "Encoded", "Reducers", "can_anchor", "decode", "encode"]

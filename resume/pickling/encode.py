@@ -1,0 +1,275 @@
+"""Objects to a stream and buffers: one C pickler, one memo over all roots."""
+
+from __future__ import annotations
+
+import builtins
+import io
+import pickle
+import sys
+import types
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from resume.pickling import anchors as anchoring
+from resume.pickling import culprits, sharing
+from resume.pickling import sets as ordering
+from resume.pickling.reducers import Table
+from resume.pickling.session import Reducers, Session
+from resume.pickling.stream import LARGE, Writer, pack
+from resume.types import Buffer, Skipped, Variable
+
+EXCLUDE = "leave it out with Checkpoint(..., exclude=[{name!r}]), or give the class a __getstate__"
+
+
+@dataclass
+class Encoded:
+    """The graph of all roots as bytes. It holds on to the objects: drop it when it is stored.
+
+    While it lives, a large bytearray cannot change its size, for its memory is lent out.
+    """
+
+    stream: bytes
+    buffers: tuple[Buffer, ...]
+    variables: tuple[Variable, ...]
+    """Root by root, with its share of the bytes; what two roots share counts for the first."""
+    skipped: tuple[Skipped, ...]
+    has_sets: bool
+    """Whether sets were met; only an encode with `sets=True` can tell."""
+    unordered_sets: int
+    """Sets whose order another process may not repeat."""
+    graph: sharing.Graph = field(repr=False)
+
+    def shared_with_saved(self, value: Any) -> str | None:
+        """Name of the saved root that holds a mutable object which *value* holds too, or None."""
+        return self.graph.shared_with(value)
+
+    def holds(self, thing: Any) -> bool:
+        """Whether *thing* itself is part of the saved graph."""
+        return self.graph.owner(thing) is not None
+
+
+def encode(
+    roots: Mapping[str, Any],
+    *,
+    anchors: Mapping[str, Any] = types.MappingProxyType({}),
+    externals: Mapping[str, Any] = types.MappingProxyType({}),
+    optional: Collection[str] = (),
+    reducers: Reducers | None = None,
+    cells: Callable[[types.CellType, str], str | None] | None = None,
+    own: Collection[Any] = (),
+    sets: bool = True,
+    known_bad: Mapping[str, str] = types.MappingProxyType({}),
+    shallow: Collection[str] = (),
+) -> Encoded:
+    """Turn *roots* and the contents of *anchors* into one stream.
+
+    Args:
+        roots: Name to object, in the order in which they are saved. Two names for one object
+            are one object again.
+        anchors: Objects that others hold too: saved as references, their contents beside.
+        externals: Objects that are referred to by name, and never written.
+        optional: Names that may be left out without a word; they are in `skipped` all the same.
+        reducers: The user's own, type to callable.
+        cells: Tells that a cell belongs to the owner's frame: name of its variable, or None.
+        own: The library's own objects, by slot: saved as references to the slot.
+        sets: Keep the order of sets. Off saves a third of the time on large dicts.
+        known_bad: Roots that failed before, with the reason: left out without a try.
+        shallow: Names of anchors whose parts keep no identity of their own.
+
+    Returns:
+        The graph. A root that cannot be saved is in `skipped`; the rest is whole.
+    """
+    del optional  # every root may be left out; what to say about it is the caller's
+    skipped = {
+        name: Skipped(
+            name, name, anchoring.type_name(value), known_bad[name], EXCLUDE.format(name=name)
+        )
+        for name, value in {**anchors, **roots}.items()
+        if name in known_bad
+    }
+    while True:
+        session = Session(reducers=reducers, cells=cells, own=own)
+        attempt = _Attempt(session, with_sets=sets)
+        attempt.run(
+            {name: value for name, value in roots.items() if name not in skipped},
+            {name: value for name, value in anchors.items() if name not in skipped},
+            shallow,
+            externals,
+        )
+        if not attempt.failed:
+            return attempt.result(tuple(skipped.values()))
+        skipped.update(attempt.failed)
+
+
+def _pickler(session: Session, out: Any, callback: Any, *, with_sets: bool) -> pickle.Pickler:
+    table = Table(session)
+    table[ordering.SetRecord] = ordering.reduce_record
+    known = table.__getitem__
+
+    def reducer_override(thing: Any) -> Any:
+        reducer = known(type(thing))
+        return NotImplemented if reducer is None else reducer(session, thing)
+
+    kinds = frozenset({set, frozenset})
+
+    def persistent_id(thing: Any) -> Any:
+        if type(thing) in kinds and id(thing) not in session.anchored:
+            return ordering.record(session, thing)
+        return None
+
+    body: dict[str, Any] = {"reducer_override": staticmethod(reducer_override)}
+    if with_sets:
+        body["persistent_id"] = staticmethod(persistent_id)
+    kind: Any = type("_Pickler", (pickle.Pickler,), body)
+    made: pickle.Pickler = kind(out, 5, buffer_callback=callback)
+    return made
+
+
+class _Attempt:
+    """One pass over all roots. Where a root fails the memo is soiled, and a new pass is due."""
+
+    def __init__(self, session: Session, *, with_sets: bool) -> None:
+        self.session = session
+        self.table = Table(session)
+        self.writer = Writer()
+        self.pickler = _pickler(session, self.writer, self._buffer, with_sets=with_sets)
+        self.with_sets = with_sets
+        self.failed: dict[str, Skipped] = {}
+        self.ends: list[tuple[Any, str]] = []
+        """What was dumped last for a name: all memo places up to its own belong to the name."""
+        self.rows: dict[str, Variable] = {}
+        self.head: dict[str, Any] = {}
+        self.anchors: list[anchoring.Anchor] = []
+
+    def run(
+        self,
+        roots: dict[str, Any],
+        given: dict[str, Any],
+        shallow: Collection[str],
+        externals: Mapping[str, Any],
+    ) -> None:
+        """Dump everything; what fails is in `failed` afterwards."""
+        fixed = [*_hidden(), *anchoring.externals(externals)]
+        taken = {id(anchor.thing) for anchor in fixed}
+        found, by_value = anchoring.find_anchors(given, self.table, shallow, taken)
+        self.anchors = [*fixed, *found]
+        self._blueprints()
+        self.pickler.memo = {id(a.thing): (i, a.thing) for i, a in enumerate(self.anchors)}  # type: ignore[attr-defined]
+        self.session.anchored = {id(a.thing): a for a in self.anchors}
+        self.head["anchors"] = [
+            (a.names or [a.root], a.steps, a.path, a.kind, anchoring.shape_of(a.thing, a.kind))
+            for a in self.anchors
+        ]
+        values = {**roots, **{name: by_value[name] for name in by_value if name not in roots}}
+        for name, value in values.items():
+            self._dump(name, name, value, value)
+        for anchor in self.anchors:
+            if anchor.root not in self.failed and anchor.kind not in anchoring.EMPTY:
+                self._dump_contents(anchor)
+        self.head["roots"] = list(values)
+
+    def result(self, skipped: tuple[Skipped, ...]) -> Encoded:
+        """What the pass gave."""
+        self.head["splices"] = self.writer.splices
+        self.head["blank"] = self.blank
+        return Encoded(
+            stream=pack(self.head, self.writer.body()),
+            buffers=tuple(self.writer.buffers),
+            variables=tuple(self.rows.values()),
+            skipped=skipped,
+            has_sets=self.session.has_sets,
+            unordered_sets=self.session.unordered,
+            graph=sharing.Graph(self.pickler, self.ends, self.anchors, self.session.own),
+        )
+
+    def _blueprints(self) -> None:
+        # A pickle of its own, for a decode that has no living object: no memo is shared with it,
+        # since the prologue of the stream already needs the blanks.
+        plans = []
+        places = {id(anchor.thing): index for index, anchor in enumerate(self.anchors)}
+        for anchor in self.anchors:
+            try:
+                plans.append(anchoring.blueprint(anchor, self.session, places))
+            except Exception as why:  # noqa: BLE001 - the user's code runs here
+                plans.append(None)
+                self._fail(anchor.root, anchor.path, anchor.thing, why)
+        out = io.BytesIO()
+        own_session = Session(reducers=self.session.reducers)
+        own_session.own = self.session.own
+        try:
+            _pickler(own_session, out, None, with_sets=False).dump(plans)
+        except MemoryError:
+            raise
+        except Exception:  # noqa: BLE001
+            out = io.BytesIO()
+            pickle.dump(None, out)
+        self.blank = out.getvalue()
+
+    def _dump_contents(self, anchor: anchoring.Anchor) -> None:
+        try:
+            content = anchoring.contents(anchor, self.session)
+        except MemoryError:
+            raise
+        except Exception as why:  # noqa: BLE001 - the user's code runs here
+            self._fail(anchor.root, anchor.path, anchor.thing, why)
+            return
+        self._dump(anchor.root, anchor.path, content, anchor.thing)
+
+    def _dump(self, name: str, path: str, value: Any, shown: Any) -> None:
+        self.writer.name = name
+        before = self.writer.size + self.writer.outside
+        wrapped = (value,)
+        try:
+            self.pickler.dump(wrapped)
+        except MemoryError:
+            raise
+        except Exception as why:  # noqa: BLE001 - the user's code runs here
+            self._fail(name, path, shown if path != name else value, why)
+            return
+        self.ends.append((wrapped, name))
+        size = self.writer.size + self.writer.outside - before
+        row = self.rows.get(name)
+        self.rows[name] = _row(name, shown, size) if row is None else _grown(row, size)
+
+    def _fail(self, name: str, path: str, thing: Any, why: Exception) -> None:
+        if name not in self.failed:
+            found = culprits.find(thing, path, why, self.session)
+            remedy = found.remedy or EXCLUDE.format(name=name)
+            self.failed[name] = Skipped(name, found.path, found.type, found.why, remedy)
+
+    def _buffer(self, buffer: pickle.PickleBuffer) -> bool:
+        kind, self.session.kind = self.session.kind or "raw", ""
+        view = buffer.raw()
+        if view.nbytes < LARGE:
+            return True
+        self.writer.add(view, kind)
+        return False
+
+
+def _hidden() -> list[anchoring.Anchor]:
+    """What no graph may hold by value: the namespaces of the interpreter itself."""
+    main = sys.modules.get("__main__")
+    spaces = {"builtins": vars(builtins), "modules": sys.modules}
+    if main is not None:
+        spaces["main"] = vars(main)
+    return [anchoring.Anchor(space, name, (), name, "given") for name, space in spaces.items()]
+
+
+def _row(name: str, value: Any, size: int) -> Variable:
+    shape = getattr(value, "shape", None)
+    return Variable(
+        name=name,
+        type=anchoring.type_name(value),
+        size_bytes=size,
+        shape=tuple(shape)
+        if isinstance(shape, tuple) and all(type(n) is int for n in shape)
+        else None,
+        dtype=str(value.dtype)
+        if type(value).__module__.split(".")[0] in ("numpy", "torch") and hasattr(value, "dtype")
+        else None,
+    )
+
+
+def _grown(row: Variable, size: int) -> Variable:
+    return Variable(row.name, row.type, row.size_bytes + size, row.preview, row.shape, row.dtype)

@@ -1,0 +1,59 @@
+"""Which reducer an object gets: decided once per type, then one look into a table."""
+
+from __future__ import annotations
+
+import enum
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+from resume.pickling import functions, holes, islands, iterators, tensors, views
+from resume.pickling.session import Reducer, Session
+
+
+class Table(dict[type, "Reducer | None"]):
+    """Type to reducer; None stands for pickle's own way. An unknown type is looked at once."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+
+    def __missing__(self, kind: type) -> Reducer | None:
+        found = self._look(kind)
+        self[kind] = found
+        return found
+
+    def _look(self, kind: type) -> Reducer | None:
+        user = next((b for b in kind.__mro__ if b in self.session.reducers), None)
+        if user is not None:
+            made = self.session.reducers[user]
+            return lambda _session, thing: made(thing)
+        reducer = _ours(kind)
+        return _or_own(reducer) if kind in self.session.own_types else reducer
+
+
+def _or_own(reducer: Reducer | None) -> Reducer:
+    def own_or(session: Session, thing: Any) -> Any:
+        slot = session.own.get(id(thing))
+        if slot is not None:
+            return holes.own, (slot,)
+        return NotImplemented if reducer is None else reducer(session, thing)
+
+    return own_or
+
+
+def _ours(kind: type) -> Reducer | None:
+    for source in (functions, holes, views, iterators, tensors):
+        exact: dict[type, Reducer] = source.REDUCERS
+        if kind in exact:
+            return exact[kind]
+    for look in (tensors.look, views.look):
+        found = look(kind)
+        if found is not None:
+            return found
+    for source in (functions, holes):
+        for base, reducer in source.SUBCLASSES.items():
+            if issubclass(kind, base):
+                return reducer
+    return holes.refusal(kind) or islands.look(kind)

@@ -1,0 +1,77 @@
+"""What one encode and one decode carry along while the pickle machinery runs."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+Reduced: TypeAlias = "tuple[Any, ...] | str"
+Reducer: TypeAlias = "Callable[[Session, Any], Any]"
+"""Returns what `__reduce__` may return, or NotImplemented for pickle's own way."""
+
+Reducers: TypeAlias = "Mapping[type, Callable[[Any], Any]]"
+"""The user's own (`Checkpoint.add_types`): type to a callable like `__reduce__`."""
+
+
+class Unsavable(Exception):  # noqa: N818 - never leaves this room
+    """An object has no recipe; args are (why, remedy)."""
+
+    def __init__(self, why: str, remedy: str = "") -> None:
+        super().__init__(why, remedy)
+        self.why = why
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return self.why
+
+
+class Session:
+    """State of one encode that reducers share; it is thrown away when a root fails."""
+
+    def __init__(
+        self,
+        *,
+        reducers: Reducers | None = None,
+        cells: Callable[[types.CellType, str], str | None] | None = None,
+        own: Collection[Any] = (),
+    ) -> None:
+        self.reducers = dict(reducers or {})
+        self.owner_cell = cells
+        named = (
+            own.items() if isinstance(own, Mapping) else ((str(i), o) for i, o in enumerate(own))
+        )
+        self.own = {id(thing): str(name) for name, thing in named}
+        self.own_types = {
+            type(thing) for thing in (own.values() if isinstance(own, Mapping) else own)
+        }
+        self.anchored: Mapping[int, Any] = {}
+        """Objects whose place in the memo is taken before the first root."""
+        self.filled: set[int] = set()
+        """Cells whose contents are already on their way."""
+        self.kept: list[Any] = []
+        """Stand-ins made by reducers: their ids must stay theirs until the end."""
+        self.made: dict[int, Any] = {}
+        """Stand-in by id of the object that it stands for (sets, memory)."""
+        self.memory: dict[int, Any] = {}
+        """Owner of raw memory by address, for tensors and arrays over one memory."""
+        self.kind = ""
+        """What the next out-of-band buffer holds."""
+        self.unordered = 0
+        self.has_sets = False
+        self.probing = False
+        """Only looking for a culprit: reducers must not leave traces."""
+
+
+@dataclass
+class Rebuild:
+    """State of one decode that bound builders share."""
+
+    cells: Callable[[str], types.CellType | None] | None = None
+    own: Mapping[str, Any] = field(default_factory=dict)
+    last: list[Callable[[], None]] = field(default_factory=list)
+    """To be run when every object is whole, in order."""
+    unordered: int = 0
+    found: set[int] = field(default_factory=set)
+    """Functions that the rerun has defined itself: they stay as they are."""
