@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from resume import rng
+from resume import generators, rng
 from resume.errors import ConfigError, RestoreError
 
 _BY_VALUE = (list, tuple, range, str, bytes, bytearray, dict, set, frozenset, np.ndarray)
@@ -33,21 +33,21 @@ def random_start(iterable: object, names: Callable[[], Mapping[str, Any]]) -> Ra
     """The random state now, or None where *iterable* is of a kind whose iterator pickles."""
     if type(iterable) in _BY_VALUE:
         return None
-    found = generators(names())
-    return RandomStart(rng.capture(), {path: rng.state_of(gen) for path, gen in found.items()})
+    found = generators_in(names())
+    return RandomStart(rng.capture(), {path: generators.state_of(gen) for path, gen in found.items()})
 
 
-def generators(names: Mapping[str, Any]) -> dict[str, Any]:
+def generators_in(names: Mapping[str, Any]) -> dict[str, Any]:
     """Generator objects among *names* and the attributes of their values."""
     found: dict[str, Any] = {}
     for name, value in names.items():
-        if rng.is_generator(value):
+        if generators.is_generator(value):
             found[name] = value
             continue
         attributes = getattr(value, "__dict__", None)
         if type(attributes) is dict and not isinstance(value, type):
             found |= {
-                f"{name}.{key}": part for key, part in attributes.items() if rng.is_generator(part)
+                f"{name}.{key}": part for key, part in attributes.items() if generators.is_generator(part)
             }
     return found
 
@@ -82,7 +82,7 @@ def replay(
     Raises:
         RestoreError: There were fewer items, or the last one is another.
     """
-    now = RandomStart(rng.capture(), {p: rng.state_of(g) for p, g in generators(names()).items()})
+    now = RandomStart(rng.capture(), {p: generators.state_of(g) for p, g in generators_in(names()).items()})
     if start is not None:
         _set(start, names())
     try:
@@ -116,10 +116,10 @@ def _take(iterator: Iterator[Any], skip: int, line: int) -> Any:
 
 def _set(start: RandomStart, names: Mapping[str, Any]) -> None:
     rng.apply(start.libraries)
-    here = generators(names)
+    here = generators_in(names)
     for path, state in start.named.items():
         if path in here:
-            rng.set_state(here[path], state)
+            generators.set_state(here[path], state)
 
 
 def item_digest(item: Any) -> str:

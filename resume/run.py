@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import monotonic
-from types import CellType, FrameType
+from types import CellType, CodeType, FrameType
 from typing import Any
 
 from resume import notices, registry
@@ -22,7 +22,7 @@ from resume.call import Call
 from resume.course import Course, Destination
 from resume.engine import Engine
 from resume.errors import CaptureError, CheckpointBusyError, ConfigError, ResumeError, StoreError
-from resume.frames import argument_names
+from resume.frames import argument_names, static_looks
 from resume.loops import Loop, LoopIterator
 from resume.owner import FrameOwner, NamespaceOwner, ObjectOwner, Owner, state_names
 from resume.pickling import Reducers
@@ -92,6 +92,8 @@ class Run:
         self._pending: str | None = None
         self._thread = threading.get_ident()
         self._said_waiting = False
+        self._restored_at: tuple[CodeType, int] | None = None
+        self._has_looked = False
 
     # --- opening -------------------------------------------------------------------------------
 
@@ -108,6 +110,7 @@ class Run:
         if self._course.track.active:
             raise ConfigError("restore() stands inside a chp.loop: move it above the outermost one")
         frame = self._owner_frame(caller)
+        self._restored_at = (caller.f_code, caller.f_lasti)
         try:
             restored = self._restore(frame)
         except (CheckpointBusyError, ConfigError):
@@ -223,7 +226,7 @@ class Run:
         else:
             self.engine.last = None
         self.saved_at = monotonic()
-        self.due_at = self._schedule.next_due_at(self.saved_at)
+        self.due_at = -math.inf  # the first safe point is looked at
 
     def _record(self, manifest: Manifest, names: tuple[str, ...]) -> Restored:
         skipped = tuple(row.name for row in manifest.draft.variables if row.skipped)
@@ -270,6 +273,8 @@ class Run:
         if not self._is_open:
             self._open_unrestored()
         frame = self._owner_frame(caller)
+        if frame is caller and not self._has_looked:
+            self._look_at_code(frame)
         self.values.update(values or {})
         if self._course.track.active:
             return self._defer(trigger) if trigger == "save" or self.wants_save() else NOT_DUE
@@ -288,6 +293,16 @@ class Run:
         if trigger != "save" and not self.wants_save():
             return NOT_DUE
         return self._save(frame, position, self._pending or trigger)
+
+    def _look_at_code(self, frame: FrameType) -> None:
+        """Say once what in the owner's code a rerun would not bring back."""
+        self._has_looked = True
+        handle = self._own["checkpoint"]
+        handles = [name for name, value in self.owner.read(frame).items() if value is handle]
+        restored = self._restored_at
+        offset = restored[1] if restored is not None and restored[0] is frame.f_code else None
+        for look in static_looks(frame.f_code, offset, handles=handles):
+            notices.warn(f"{self.title}: {look.text}")
 
     def wants_save(self) -> bool:
         """Whether a save is due at this safe point, which counts as one."""
