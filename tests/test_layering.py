@@ -18,7 +18,7 @@ PACKAGE = CHECKOUT / "resume"
 ROWS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "types", "units", "interpreter", "notices"}),
     frozenset({"frames", "rewrite", "pickling", "rng", "triggers", "store", "tracked"})
-    | {"call", "custom", "position", "registry", "results", "settings"},
+    | {"call", "custom", "generators", "position", "registry", "results", "settings"},
     # a whole state: what it is, whose it is, and where in its loops
     frozenset({"snapshot", "owner", "loops", "replay", "reentry"}),
     frozenset({"application"}),

@@ -110,7 +110,7 @@ def test_looking_at_the_saved_names_of_the_dice(tmp_path):
     looked = run_block("load", tmp_path / "dice")
 
     assert looked.returncode == 0, looked.stderr
-    assert looked.stdout.startswith("300 ")
+    assert looked.stdout.startswith("100 ")
 
 
 def test_the_commands_of_the_console_block_work_after_the_dice(tmp_path):

@@ -36,8 +36,8 @@ def demo(steps: int | None, as_json: bool) -> None:  # noqa: FBT001 - click's op
     start = time.monotonic()
     show = _Show(quiet=as_json)
     show.program()
-    steps = steps or steps_for(SECONDS_A_RUN)
     with tempfile.TemporaryDirectory(prefix="resume-demo-") as scratch, show:
+        steps = steps or steps_for(SECONDS_A_RUN, Path(scratch, "trial"))
         straight = _run_to_its_end(Path(scratch, "straight"), steps, show)
         kills, broken = _run_with_kills(Path(scratch, "killed"), steps, show)
     equal = straight == broken
@@ -125,7 +125,7 @@ def _run_with_kills(folder: Path, steps: int, show: _Show) -> tuple[list[int], d
 def _moments(steps: int) -> list[int]:
     """Three steps, each random in a third of the job, well before its end."""
     third = 0.9 / KILLS
-    return [int(steps * third * (k + random.uniform(0.2, 0.95))) for k in range(KILLS)]  # noqa: S311
+    return [int(steps * third * (k + random.uniform(0.35, 0.95))) for k in range(KILLS)]  # noqa: S311
 
 
 def _result(outcome: Outcome) -> dict[str, object]:
