@@ -9,10 +9,10 @@ the real variables; `PyFrame_LocalsToFast` copies it back. That dict makes troub
 - emptying it inside a trace function written in Python deletes the program's variables: when that
   function returns, the interpreter copies the dict back and unbinds what it does not find there.
 
-What we do there: hang the dict aside for a moment (its pointer in the interpreter's frame is set to
-null), so that the read makes a fresh one, push that one, and put the old pointer back. Nobody sees
-it, nothing stays. Only a *write* while somebody traces goes through the frame's own dict: a trace
-function of this frame may be waiting to copy it back over our values.
+What we do there: hang the dict aside for a moment (its pointer in the interpreter's frame is set
+to null), so that the read makes a fresh one, push that one, and put the old pointer back, with the
+flag that says whether the dict is to be copied back. Nobody sees it, nothing stays. Only a *write*
+while somebody traces goes through the frame's own dict: it is what a debugger's prompt shows.
 tests/unit/frames/test_locals.py proves each of these.
 """
 
@@ -27,6 +27,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from resume.errors import UnsupportedCodeError
+from resume.frames import slots
 from resume.frames.owner import Token, is_function_frame
 from resume.interpreter import LOCALS_WRITE_THROUGH
 
@@ -151,39 +152,16 @@ def _is_traced(frame: FrameType) -> bool:
 @contextmanager
 def _variables(frame: FrameType, *, aside: bool) -> Iterator[MutableMapping[str, Any]]:
     """Give `f_locals` of a function's frame; *aside*: leave the dict that hangs there untouched."""
-    if LOCALS_WRITE_THROUGH or not aside or not _DICT_FOUND:
+    if LOCALS_WRITE_THROUGH or not aside or not slots.DICT_FOUND:
         yield frame.f_locals
         return
-    slot = _dict_slot(frame)
-    old = slot.value
+    slot, pending = slots.dict_slot(frame), slots.pending_flag(frame)
+    old, was_pending = slot.value, pending.value
     try:
         slot.value = None
         yield frame.f_locals  # finds no dict, and hangs up a fresh one
     finally:
         fresh, slot.value = slot.value, old
+        pending.value &= was_pending  # a read sets it, a write ends it
         if fresh is not None and fresh != old:
             ctypes.pythonapi.Py_DecRef(ctypes.c_void_p(fresh))  # the frame's own reference to it
-
-
-def _dict_slot(frame: FrameType) -> ctypes.c_void_p:
-    """Give the pointer to the `f_locals` dict inside the interpreter's frame, in place.
-
-    `PyFrameObject` is head, f_back, f_frame. `_PyInterpreterFrame` begins in 3.11 with function,
-    globals, builtins, locals; in 3.12 with code, previous, function, globals, builtins, locals.
-    """
-    word = ctypes.sizeof(ctypes.c_void_p)
-    inner = ctypes.c_void_p.from_address(id(frame) + object.__basicsize__ + word).value
-    position = 5 if sys.version_info >= (3, 12) else 3
-    return ctypes.c_void_p.from_address((inner or 0) + position * word)
-
-
-def _finds_the_dict() -> bool:
-    """Try `_dict_slot` once on a frame whose dict is known: a build may lay frames out otherwise.
-
-    Where it fails, values are kept alive by the frame's dict as any debugger would keep them.
-    """
-    known = locals()
-    return not LOCALS_WRITE_THROUGH and _dict_slot(sys._getframe()).value == id(known)  # noqa: SLF001
-
-
-_DICT_FOUND = _finds_the_dict()

@@ -26,6 +26,8 @@ from inspect import CO_NEWLOCALS, CO_OPTIMIZED
 from types import CodeType, FrameType
 from typing import Any
 
+from resume.frames.slots import extra_locals
+
 HIDDEN = ".resume"
 """Name of the local that holds the token where `f_trace` is taken; no source text can spell it."""
 
@@ -66,10 +68,11 @@ class Token:
 
     def move_to_locals(self, frame: FrameType) -> None:
         """Lie in *frame* as a hidden local; one that lies there already is kept alive behind us."""
-        there = frame.f_locals.get(HIDDEN)
+        extra = extra_locals(frame)
+        there = extra.get(HIDDEN)
         if there is not None:
             self._behind.append(there)
-        frame.f_locals[HIDDEN] = self
+        extra[HIDDEN] = self
 
     def plant(self, frame: FrameType) -> None:
         """Lie in *frame*, or behind the token that lies there."""
