@@ -132,3 +132,20 @@ def test_import_resume_brings_no_heavy_library():
     roots = {name.split(".")[0] for name in added}
     assert not roots & set(NOT_FOR_ITS_OWN_SAKE)
     assert "resume.cli" not in added
+
+
+def test_import_resume_brings_few_libraries_of_others():
+    """Beside the standard library and numpy, only what the store's digests and extents need."""
+    added = fresh_import()["added"]
+
+    roots = {name.split(".")[0] for name in added} - set(sys.stdlib_module_names)
+    assert roots <= {"resume", "xxhash", "zstandard", "__mp_main__"}
+
+
+def test_import_resume_costs_no_more_than_twice_numpys_import():
+    """The bound is 60 ms beyond numpy on a quiet machine; a ratio of best times holds on any."""
+    runs = [fresh_import() for _ in range(5)]
+
+    ours = min(run["resume_s"] for run in runs)
+    numpys = min(run["numpy_s"] for run in runs)
+    assert ours <= 2 * numpys, f"import resume: {ours * 1000:.0f} ms, numpy {numpys * 1000:.0f} ms"

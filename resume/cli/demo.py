@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import tempfile
 import time
 from collections.abc import Callable
@@ -72,14 +73,19 @@ class _Show:
             self._bar.stop()
 
     def program(self) -> None:
-        """The program that is going to be killed."""
-        text = PROGRAM.read_text(encoding="utf-8")
+        """The program that is going to be killed, and what for."""
+        text = re.sub(r"  # noqa: .*", "", PROGRAM.read_text(encoding="utf-8"))
         if self._quiet:
             return
         if self._out.is_terminal:
             self._out.print(Syntax(text, "python", background_color="default"))
         else:
             click.echo(text)
+        self.say(
+            "It runs once to its end, and once more with a SIGKILL at three random moments, "
+            "each time followed by the same command again."
+        )
+        self.say("")
 
     def say(self, text: str) -> None:
         """One line above the bar."""
