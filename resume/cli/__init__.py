@@ -15,6 +15,7 @@ from resume.cli.demo import demo
 from resume.cli.diff import diff
 from resume.cli.doctor import doctor
 from resume.cli.gc import gc
+from resume.cli.key import key
 from resume.cli.log import log
 from resume.cli.ls import ls
 from resume.cli.rm import rm
@@ -60,5 +61,5 @@ def main() -> None:
     """
 
 
-for _command in (ls, show, log, diff, verify, rm, gc, doctor, demo):
+for _command in (ls, show, log, diff, verify, rm, gc, key, doctor, demo):
     main.add_command(_command)

@@ -174,6 +174,22 @@ def test_gc_leaves_a_busy_checkpoint_alone():
     assert "train: busy, left as it is" in result.output
 
 
+def test_key_new_signs_later_saves_and_refuses_to_replace_a_key(tmp_path):
+    """One key file, readable by its owner alone; a second `key new` leaves it as it was."""
+    made = resume("key", "new")
+    fill(FOLDER, "train", DRAFT)
+
+    assert made.exit_code == 0, made.output
+    path = Path(made.output.partition(":")[0])
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert resume_json("show", "train")["signed"] is True
+    text = path.read_text()
+    again = resume("key", "new")
+    assert again.exit_code == 2
+    assert "is there already" in again.stderr
+    assert path.read_text() == text
+
+
 SHOWING = [("ls", "--all"), ("show", "train"), ("log", "train"), ("diff", "train"), ("verify",)]
 SHOWING += [("gc",), ("doctor",)]
 
