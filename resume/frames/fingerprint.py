@@ -14,10 +14,28 @@ import linecache
 import textwrap
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import accumulate
 from types import CodeType
 from typing import Any
 
 from resume.frames.flow import Op, flow_of
+
+_JOINED = {
+    "LOAD_FAST_LOAD_FAST": ("LOAD_FAST", "LOAD_FAST"),
+    "STORE_FAST_LOAD_FAST": ("STORE_FAST", "LOAD_FAST"),
+    "STORE_FAST_STORE_FAST": ("STORE_FAST", "STORE_FAST"),
+}
+_FLAGS = (
+    inspect.CO_OPTIMIZED
+    | inspect.CO_NEWLOCALS
+    | inspect.CO_VARARGS
+    | inspect.CO_VARKEYWORDS
+    | inspect.CO_GENERATOR
+    | inspect.CO_COROUTINE
+    | inspect.CO_ITERABLE_COROUTINE
+    | inspect.CO_ASYNC_GENERATOR
+)
+"""Not those of `from __future__` imports, which have done their work, and of docstrings (3.13)."""
 
 _LINE_NAMES = frozenset({"__doc__", "__firstlineno__"})
 """Names that a class body binds to what only says where it stands (3.13) and what it is for."""
@@ -36,36 +54,34 @@ def fingerprint(code: CodeType) -> str:
 def _parts(code: CodeType) -> Iterator[str]:
     """Give all that matters about *code*, with arguments resolved.
 
-    Indexes of constants shift when a docstring comes or goes, and offsets with them; NOPs stand
-    where a line number needs an instruction. None of it is in here.
+    Indexes of constants shift when a docstring comes or goes, and offsets with them. What depends
+    on how statements are broken into lines is not in here either: NOPs, which stand where a line
+    needs an instruction, and 3.13's joining of two neighbours on one line.
     """
     yield repr((code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount))
-    yield repr((code.co_varnames, code.co_cellvars, code.co_freevars))
-    # The docstring flag of 3.13 is not what the code does.
-    yield str(code.co_flags & ~0x4000000)
+    yield repr((code.co_varnames, code.co_cellvars, code.co_freevars, code.co_flags & _FLAGS))
     flow = flow_of(code)
     dropped = set(_dropped(flow.ops))
-    places, count = [], 0
-    for index in range(len(flow.ops)):
-        places.append(count)
-        count += index not in dropped
-    places.append(count)
-    for index, op in enumerate(flow.ops):
-        if index in dropped:
-            continue
+    said = [[] if index in dropped else _say(op) for index, op in enumerate(flow.ops)]
+    places = list(accumulate(map(len, said), initial=0))
+    for op, texts in zip(flow.ops, said, strict=True):
+        yield from texts
         if op.target is not None:
-            yield f"{op.name} to {places[op.target]}"
-        elif op.name in {"LOAD_CONST", "RETURN_CONST", "KW_NAMES"}:
-            yield f"{op.name} {_constant(op.value)}"
-        else:
-            yield f"{op.name} {op.arg if _is_number(op) else op.value!r}"
+            yield f"to {places[op.target]}"
     for row in flow.guards:
         at = tuple(places[index] for index in (row.first, row.behind, row.handler))
         yield repr((*at, row.depth, row.pushes))
 
 
-def _is_number(op: Op) -> bool:
-    return op.value is None or isinstance(op.value, CodeType)
+def _say(op: Op) -> list[str]:
+    if op.name in _JOINED:
+        pairs = zip(_JOINED[op.name], op.value, strict=True)
+        return [f"{name} {value!r}" for name, value in pairs]
+    if op.target is not None:
+        return [op.name]
+    if op.name in {"LOAD_CONST", "RETURN_CONST", "KW_NAMES"}:
+        return [f"{op.name} {_constant(op.value)}"]
+    return [f"{op.name} {op.arg if op.value is None else op.value!r}"]
 
 
 def _dropped(ops: tuple[Op, ...]) -> Iterator[int]:
@@ -139,6 +155,9 @@ def _without_docstrings(tree: ast.Module) -> ast.Module:
 
 def _spell(node: Any) -> str:
     """Spell a tree. `ast.dump` shows empty fields on 3.11 and 3.12, and fields that came later."""
+    if isinstance(node, ast.JoinedStr):  # 3.12.1 puts empty texts between the parts
+        parts = [part for part in node.values if getattr(part, "value", None) != ""]
+        return f"JoinedStr({_spell(parts)})"
     if isinstance(node, ast.AST):
         fields = ((name, getattr(node, name, None)) for name in node._fields)
         said = (f"{name}={_spell(value)}" for name, value in fields if value not in (None, []))

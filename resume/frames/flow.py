@@ -132,7 +132,8 @@ def _read_ops(code: CodeType) -> Iterator[Op]:
             found.offset,
             found.opname,
             found.arg,
-            found.argval,
+            # `dis` of 3.11 and 3.12 does not resolve the names of keyword arguments.
+            code.co_consts[found.arg or 0] if found.opname == "KW_NAMES" else found.argval,
             place.lineno or 0,
             tuple(number or 0 for number in numbers),
             # The target may be an EXTENDED_ARG: the first kept instruction from there is meant.

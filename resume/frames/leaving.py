@@ -63,6 +63,9 @@ def _same_way(flow: Flow, one: int, other: int) -> bool:
         if left == right or (left, right) in seen:
             continue
         seen.add((left, right))
+        result = _result(flow, left)
+        if result is not None and result == _result(flow, right):
+            continue
         if len(seen) > _LIMIT or not _does_the_same(flow, left, right):
             return False
         todo += zip(flow.follow(left), flow.follow(right), strict=True)
@@ -83,8 +86,6 @@ def _skip(flow: Flow, index: int) -> int:
 
 
 def _does_the_same(flow: Flow, left: int, right: int) -> bool:
-    if _ends_with_constant(flow, left) is not None:
-        return _ends_with_constant(flow, left) == _ends_with_constant(flow, right)
     one, other = flow.ops[left], flow.ops[right]
     if _plain(one.name) != _plain(other.name) or one.line != other.line:
         return False
@@ -98,8 +99,8 @@ def _plain(name: str) -> str:
     return name.replace("_FORWARD_", "_").replace("_BACKWARD_", "_")
 
 
-def _ends_with_constant(flow: Flow, index: int) -> tuple[Any, ...] | None:
-    """Give the constant that the function returns from here at once, in a tuple; None: it does not.
+def _result(flow: Flow, index: int) -> tuple[Any, ...] | None:
+    """Give the constant that the function returns from here at once; None: it does not.
 
     `return None` stands at each end of the code, with the line of whatever came before.
     """

@@ -32,7 +32,7 @@ _NAMES = frozenset(
     {"LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_NAME", "LOAD_GLOBAL", "LOAD_DEREF", "LOAD_CLASSDEREF"}
 )
 _NOTHING = frozenset({"NOP", "RESUME", "PRECALL", "KW_NAMES", "MAKE_CELL", "COPY_FREE_VARS"})
-_TAKERS = ("STORE_", "POP_", "DELETE_", "JUMP_", "END_FOR", "END_ASYNC_FOR", "RETURN_")
+_TAKERS = ("STORE_", "POP_", "DELETE_", "JUMP_", "FOR_ITER", "END_FOR", "END_ASYNC_FOR", "RETURN_")
 _TAKERS_IN = frozenset(
     {"LIST_APPEND", "LIST_EXTEND", "SET_ADD", "SET_UPDATE", "MAP_ADD", "DICT_UPDATE", "DICT_MERGE"}
 )
@@ -48,7 +48,7 @@ def step(op: Op, index: int, stack: Stack, *, jumps: bool) -> Stack:  # noqa: PL
     if op.name.startswith("CALL"):
         return (*_take(stack, call_size(op)), Mark(call=index))
     effect = dis.stack_effect(dis.opmap[op.name], op.arg, jump=jumps)
-    if op.name in {"FOR_ITER", "GET_ANEXT"} and effect == 1:
+    if op.name in {"FOR_ITER", "GET_ANEXT"} and effect > 0:
         return (*stack[:-1], Mark(loop=index), UNKNOWN)
     if effect > 0:
         return stack + (UNKNOWN,) * effect

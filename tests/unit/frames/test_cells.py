@@ -62,7 +62,7 @@ def test_an_unbound_variable_stays_unbound():
         assert cell is inner.__closure__[0]
         assert "late" not in read_locals(sys._getframe())
         with pytest.raises(NameError):
-            print(late)
+            print(late)  # noqa: F821
         if bind:
             late = 1
 

@@ -17,9 +17,9 @@ from resume.frames import (
     namespace_of,
     places,
     read_locals,
+    slots,
     write_locals,
 )
-from resume.frames import slots
 
 
 class Thing:
@@ -73,7 +73,7 @@ def test_all_kinds_of_variables_are_written():
         unknown = write_locals(
             sys._getframe(), {"a": 1, "shared": 2, "free": 3, "late": 4, "nowhere": 5}
         )
-        values = a, shared, inner(), free, late, unknown
+        values = a, shared, inner(), free, late, unknown  # noqa: F821
         if not a:
             late = 0
         return values
@@ -115,7 +115,7 @@ def test_reference_counts_stay():
 
 
 def test_the_programs_own_locals_dict_is_left_alone():
-    """`params = locals()` is the frame's own dict on 3.11 and 3.12; our reads must not refill it."""
+    """`params = locals()` is the frame's own dict on 3.11 and 3.12: our reads do not refill it."""
 
     def owner(lr, epochs):
         params = locals()
@@ -224,7 +224,7 @@ def test_exec_with_two_mappings_writes_the_local_one():
 
 
 def test_module_namespace_from_inside_a_comprehension():
-    """From 3.12 a module's comprehension runs in its frame, and `f_locals` is not the module then."""
+    """From 3.12 a comprehension runs in the module's frame: `f_locals` is not the module then."""
     space = {"names": namespace_of, "sys": sys}
 
     exec("found = [names(sys._getframe()) for _ in [0]][0]", space)

@@ -30,7 +30,7 @@ def test_the_token_lives_as_long_as_the_call():
 
 
 def test_the_end_of_the_call_is_told_at_once():
-    """A callback on the weak reference runs when the function returns, before its caller goes on."""
+    """A callback on the weak reference runs when the function returns, before its caller."""
     told = []
 
     def owner():
@@ -211,7 +211,7 @@ def test_frames_are_told_apart_by_where_names_live():
         {"seen": seen, "is_function_frame": is_function_frame, "sys": sys},
     )
     seen["function"] = is_function_frame(sys._getframe())
-    seen["lambda"] = (lambda: is_function_frame(sys._getframe()))()
+    seen["lambda"] = (lambda: is_function_frame(sys._getframe()))()  # noqa: PLC3002
 
     assert seen == {"class": False, "exec": False, "function": True, "lambda": True}
 
