@@ -73,7 +73,8 @@ def write_generation(
         manifest = _manifest(target.name, draft, head, body, _ancestors(parent, seen))
         return _publish(target, manifest, _manifest_names(seen)), body.buffers
     except BaseException:
-        files.discard(target.disk, path)
+        if not (target.place / layout.manifest_name(number)).exists():  # else it may need the body
+            files.discard(target.disk, path)
         raise
 
 
@@ -139,21 +140,30 @@ def _publish(target: Target, draft: Manifest, seen: frozenset[str]) -> Manifest:
     final = target.place / layout.manifest_name(draft.number)
     payload = layout.encode_manifest(record)
     scratch = files.write_scratch(target.disk, final, payload, fsync=target.fsync)
+    ours = scratch.stat()
     try:
         _refuse_others(target, seen, draft.number)
         files.publish(target.disk, scratch, final)
-    except FileExistsError as why:
-        raise _second_writer(target, draft.number) from why
-    finally:
-        files.discard(target.disk, scratch)
-    try:
         _refuse_others(target, seen | {final.name}, draft.number, needed=draft.body)
         if target.fsync:
             target.disk.sync_folder(target.place)
-    except BaseException:
-        files.discard(target.disk, final)  # a save that failed must not be what a rerun finds
+    except BaseException as why:
+        # A save that failed must not be what a rerun finds.
+        if _is_same(final, ours):
+            files.discard(target.disk, final)
+        if isinstance(why, FileExistsError):
+            raise _second_writer(target, draft.number) from why
         raise
+    finally:
+        files.discard(target.disk, scratch)
     return layout.from_record(record)
+
+
+def _is_same(path: Path, ours: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(path.stat(), ours)
+    except OSError:
+        return False
 
 
 def _manifest_names(seen: Sequence[str]) -> frozenset[str]:

@@ -226,7 +226,7 @@ def write_atomic(disk: Disk, path: Path, payload: bytes, *, fsync: bool = True) 
 
 
 def publish(disk: Disk, scratch: Path, final: Path) -> None:
-    """Give *scratch* its final name, and only if nobody has that name.
+    """Give *scratch* its final name, and only if nobody has that name. The old name may stay.
 
     Raises:
         FileExistsError: The name is taken; the file there is as it was.
@@ -242,8 +242,6 @@ def publish(disk: Disk, scratch: Path, final: Path) -> None:
         if why.errno not in _NO_LINKS:
             raise
         _publish_without_links(disk, scratch, final)
-        return
-    disk.unlink(scratch)
 
 
 def _publish_without_links(disk: Disk, scratch: Path, final: Path) -> None:

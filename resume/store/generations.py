@@ -27,6 +27,17 @@ _OPEN |= getattr(os, "O_NONBLOCK", 0)  # a FIFO under a manifest's name must not
 _DAMAGE = frozenset({errno.ENOENT, errno.EIO, errno.ENOTDIR, errno.EISDIR, errno.ENXIO})
 
 
+class StrangerError(IntegrityError):
+    """A whole manifest of another checkpoint lies under our manifest's name."""
+
+    def __init__(self, text: str, line: str) -> None:
+        super().__init__(text, line)
+        self.line = line
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One manifest file of a place, readable or not."""
@@ -115,7 +126,8 @@ def _objection(
     if manifest.number != number:
         return IntegrityError(f"{path.name} is damaged: it holds generation {manifest.number}")
     if manifest.name != name:
-        return IntegrityError(f"{path.name} belongs to the checkpoint {manifest.name!r}")
+        text = f"{path.name} belongs to the checkpoint {manifest.name!r}"
+        return StrangerError(text, manifest.line)
     why = None if vouched else trust.complaint(found)
     return trust.refusal(path, why) if why and not trust.is_signed(manifest) else None
 
@@ -194,7 +206,8 @@ def _chain(place: Path, entries: list[Entry], found: list[str]) -> Iterator[int]
                 return
             number = _next_lower(number, by_number)
             continue
-        head = _head(place, number, found)
+        stranger = entry.error.line if entry and isinstance(entry.error, StrangerError) else None
+        head = _head(place, number, found, stranger)
         if head is None or line in (None, head.line):
             if entry is not None:
                 yield number
@@ -210,10 +223,15 @@ def _next_lower(number: int, known: Iterable[int]) -> int | None:
     return max((one for one in known if one < number), default=None)
 
 
-def _head(place: Path, number: int, found: list[str]) -> layout.Head | None:
-    """What the body of generation *number* says of itself, where all of its bodies agree."""
-    heads = {read_head(place / one) for one in found if _number_of_body(one) == number}
-    heads.discard(None)
+def _head(
+    place: Path, number: int, found: list[str], stranger: str | None
+) -> layout.Head | None:
+    """What the body of generation *number* says of itself, where all of its bodies agree.
+
+    Bodies of the line *stranger* came here with another checkpoint's manifest: they do not count.
+    """
+    told = [read_head(place / one) for one in found if _number_of_body(one) == number]
+    heads = {head for head in told if head is not None and head.line != stranger}
     return heads.pop() if len(heads) == 1 else None
 
 

@@ -102,11 +102,13 @@ class Removal:
         return frozenset(found)
 
     def _names_in(self, path: Path) -> frozenset[str]:
-        status = path.stat()
+        status = path.lstat()
         mark = (status.st_ino, status.st_size, status.st_mtime_ns)
         known = self._named.get(path.name)
         if known is None or known[0] != mark:
-            hits = layout.ANY_BODY.findall(path.read_bytes())
+            hits: list[bytes] = []
+            with suppress(IntegrityError):  # a folder or a FIFO under this name names nothing
+                hits = layout.ANY_BODY.findall(generations.read_regular(path)[0])
             known = (mark, frozenset(hit.decode("ascii") for hit in hits))
             self._named[path.name] = known
         return known[1]

@@ -9,7 +9,7 @@ from pathlib import Path
 from resume.errors import IntegrityError, StoreError
 from resume.store.extents import extents_of
 from resume.store.generations import Entry, opened
-from resume.store.restore import Source, empty, hash_file, read_extent, read_own_tables
+from resume.store.restore import Source, empty, hash_file, is_hashed, read_extent, read_own_tables
 from resume.types import BodyRef, Manifest, Problem
 
 
@@ -50,7 +50,9 @@ def _check_body(place: Path, body: BodyRef, manifests: Iterable[Manifest]) -> Pr
 
 
 def _is_harmed(place: Path, manifest: Manifest, body: BodyRef, source: Source) -> bool:
-    """Whether what *manifest* needs of a damaged body is among what was damaged."""
+    """Whether a restore of *manifest* would find the damage."""
+    if is_hashed(manifest):
+        return True
     try:
         stored = read_own_tables(place, manifest)
         for extent in {one for one in extents_of(stored) if one.body == body.name}:
