@@ -26,15 +26,6 @@ class Thing:
     """Can be weakly referenced."""
 
 
-@pytest.fixture(autouse=True)
-def untraced():
-    """A measuring run (coverage) traces these functions: what is claimed is for untraced ones."""
-    tracer = sys.gettrace()
-    sys.settrace(None)
-    yield
-    sys.settrace(tracer)
-
-
 def test_all_kinds_of_variables_are_read():
     """Arguments, locals, cell and free variables; no unbound ones, nothing hidden."""
     free = "free"
