@@ -109,8 +109,9 @@ def find_anchors(
         if kind is None:
             by_value[name] = thing
         else:
-            _add_classes(found, thing, name, (), kind)
             found[id(thing)] = Anchor(thing, name, (), name, kind, [name])
+    for anchor in list(found.values()):
+        _add_needed(found, anchor, taken)
     seen = {id(thing) for thing in given.values()} | set(taken)
     while waiting and len(found) < MOST:
         holder, name, steps, path = waiting.popleft()
@@ -120,9 +121,9 @@ def find_anchors(
             seen.add(id(thing))
             here = (*steps, step)
             kind = kind_of(thing, table)
-            if kind is not None:
-                _add_classes(found, thing, name, here, kind)
+            if kind is not None and id(thing) not in found:
                 found[id(thing)] = Anchor(thing, name, here, path + label, kind)
+                _add_needed(found, found[id(thing)], taken)
             waiting.append((thing, name, here, path + label))
     return list(found.values()), by_value
 
@@ -136,16 +137,24 @@ def externals(given: Mapping[str, Any]) -> list[Anchor]:
     return list(found.values())
 
 
-def _add_classes(
-    found: dict[int, Anchor], thing: Any, name: str, steps: tuple[Step, ...], kind: str
-) -> None:
-    """Local classes of *thing* are anchors too: a blank and the graph must have the same one."""
-    if kind != "object":
-        return
-    for index, base in enumerate(type(thing).__mro__):
-        if functions.find(base.__module__, base.__qualname__) is not base and id(base) not in found:
-            path = f"{base.__module__}.{base.__qualname__}"
-            found[id(base)] = Anchor(base, name, (*steps, ("c", index)), path, "class")
+def _add_needed(found: dict[int, Anchor], anchor: Anchor, taken: Collection[int]) -> None:
+    """What a blank of *anchor* must share with the graph: the base of a view, local classes."""
+    thing, name = anchor.thing, anchor.root
+    if anchor.kind == "array":
+        base = views.base_of(thing)
+        if base is not None and id(base) not in found and id(base) not in taken:
+            steps = (*anchor.steps, ("a", "base"))
+            found[id(base)] = Anchor(base, name, steps, f"{anchor.path}.base", "array")
+            _add_needed(found, found[id(base)], taken)
+    if anchor.kind == "object":
+        for index, base in enumerate(type(thing).__mro__):
+            if id(base) not in found and _is_local(base):
+                path = f"{base.__module__}.{base.__qualname__}"
+                found[id(base)] = Anchor(base, name, (*anchor.steps, ("c", index)), path, "class")
+
+
+def _is_local(kind: type) -> bool:
+    return functions.find(kind.__module__, kind.__qualname__) is not kind
 
 
 def can_anchor(thing: Any) -> bool:
@@ -163,7 +172,7 @@ def kind_of(thing: Any, table: Table) -> str | None:
     if isinstance(thing, _NEVER) or id(thing) in table.session.own:
         return None
     if kind is np.ndarray:
-        return "array" if thing.dtype.kind in "biufcmMSUVO" else None
+        return _kind_of_array(thing)
     if kind is np.random.Generator:
         return "keep"
     if tensors.is_tensor(thing):
@@ -171,6 +180,16 @@ def kind_of(thing: Any, table: Table) -> str | None:
     if kind in holes.KEPT or isinstance(thing, holes.KEPT_SUBCLASSES):
         return "keep"
     return _kind_of_instance(thing, kind, table)
+
+
+def _kind_of_array(thing: Any) -> str | None:
+    if thing.dtype.kind not in views.RAW_KINDS + "O":
+        return None
+    # What looks into another object's memory (a bytearray, a tensor) is made again as such a view.
+    base = views.base_of(thing)
+    while type(base) is np.ndarray:
+        base = views.base_of(base)
+    return "array" if base is None else None
 
 
 def _kind_of_instance(thing: Any, kind: type, table: Table) -> str | None:
@@ -202,9 +221,8 @@ def parts(thing: Any) -> Iterator[tuple[Step, str, Any]]:
             if type(key) in _SIMPLE_KEYS:
                 yield ("k", key), f"[{key!r}]", item
     if kind is np.ndarray:
-        if type(thing.base) is np.ndarray:
-            yield ("a", "base"), ".base", thing.base
-    elif kind is np.random.Generator:
+        return
+    if kind is np.random.Generator:
         yield ("a", "bit_generator"), ".bit_generator", thing.bit_generator
     elif kind is types.MethodType:
         yield ("a", "__self__"), ".__self__", thing.__self__
@@ -251,6 +269,9 @@ def follow(thing: Any, steps: tuple[Step, ...]) -> Any:
             thing = type(thing).__mro__[key]
         elif how == "a":
             held = getattr(thing, "__dict__", None) or {}
+            if key == "base" and type(thing) is np.ndarray:
+                thing = views.base_of(thing)
+                continue
             thing = held[key] if key in held else _plain_attribute(thing, key)
         else:
             try:
@@ -286,11 +307,14 @@ def shape_of(thing: Any, kind: str) -> str:
         return f"{thing.__module__}.{thing.__qualname__}"
     name = f"{type(thing).__module__}.{type(thing).__qualname__}"
     if kind == "array":
-        return f"{name} {thing.dtype} {thing.shape}"
+        window = "" if views.base_of(thing) is None else f" {thing.strides} {views.offset_of(thing)}"
+        return f"{name} {thing.dtype} {thing.shape}{window}"
     if kind == "tensor":
         return f"{name} {thing.dtype} {tuple(thing.shape)} {thing.device}"
     if kind == "deque":
         return f"{name} {thing.maxlen}"
+    if kind == "bytearray":
+        return f"{name} {len(thing)}"
     return name
 
 
@@ -298,8 +322,10 @@ def blueprint(anchor: Anchor, session: Session, places: Mapping[int, int]) -> An
     """What makes a blank like *anchor* where no living object is given: (callable, args)."""
     thing = anchor.thing
     match anchor.kind:
-        case "list" | "dict" | "set" | "bytearray":
+        case "list" | "dict" | "set":
             return (type(thing), ())
+        case "bytearray":
+            return (bytearray, (len(thing),))  # windows onto it are made before its contents
         case "deque":
             return (collections.deque, ((), thing.maxlen))
         case "array":
@@ -312,14 +338,20 @@ def blueprint(anchor: Anchor, session: Session, places: Mapping[int, int]) -> An
             return (same, (thing,))
         case "given" | "external":
             return None
-    reduced = _reduce(thing, session)
-    return (reduced[0], reduced[1])
+    maker, args = _reduce(thing, session)[:2]
+    return (maker, tuple(_placed(arg, places) for arg in args))
+
+
+def _placed(arg: Any, places: Mapping[int, int]) -> Any:
+    return Place(places[id(arg)]) if isinstance(arg, type) and id(arg) in places else arg
 
 
 def _array_blueprint(thing: Any, session: Session, places: Mapping[int, int]) -> Any:
-    if False:
-        _, (_, *how) = views.reduce_view(session, thing)
-        return (views.view, (Place(places[id(thing.base)]), *how))
+    base = views.base_of(thing)
+    if base is not None:
+        reduced = views.reduce_view(session, thing)
+        if reduced is not NotImplemented and id(reduced[1][0]) in places:
+            return (views.view, (Place(places[id(reduced[1][0])]), *reduced[1][1:]))
     return (views.blank, (thing.shape, thing.dtype, views.order_of(thing)))
 
 
@@ -351,11 +383,7 @@ def contents(anchor: Anchor, session: Session) -> Any:
         case "set":
             return (list(thing), thing.__sizeof__())
         case "array":
-            return (
-                np.array(thing, order="K", copy=True)
-                if type(thing.base) is np.ndarray
-                else thing.view()
-            )
+            return None if id(views.base_of(thing)) in session.anchored else views.contents(thing)
         case "tensor":
             return tensors.contents(thing)
         case "keep" | "given" | "external":
@@ -394,7 +422,8 @@ def put(live: Any, kind: str, content: Any) -> None:
             live.clear()
             live.update(content[0])
         case "array":
-            _put_array(live, content)
+            if content is not None:
+                _put_array(live, content)
         case "tensor":
             tensors.put(live, content)
         case "object":
@@ -415,11 +444,11 @@ def _put_dict(live: Any, items: dict[Any, Any], factory: Any, attributes: dict[s
 
 
 def _put_array(live: Any, content: Any) -> None:
-    was_writable = live.flags.writeable
-    if not was_writable:
+    if not live.flags.writeable:
         live.setflags(write=True)
     np.copyto(live, content, casting="no")
-    live.setflags(write=was_writable)
+    if not content.flags.writeable:
+        live.setflags(write=False)
 
 
 def _put_state(live: Any, state: Any, items: Any, pairs: Any, setter: Any) -> None:

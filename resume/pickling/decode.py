@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import functools
 import io
 import pickle
@@ -157,6 +158,7 @@ class _Places:
         self.externals = externals
         self.plans: list[Any] = []
         self.found: list[Any] = []
+        self.resized: list[tuple[bytearray, bytes]] = []
 
     def find(self, rebuild: Rebuild, rename: Mapping[str, str]) -> list[Any]:
         """All of them, in order.
@@ -208,7 +210,21 @@ class _Places:
             here = anchoring.follow(held[0], steps)
         except LookupError:
             return None
+        if kind == "bytearray" and type(here) is bytearray:
+            self._resize(here, int(shape.split()[1]))
         return here if anchoring.shape_of(here, kind) == shape else None
+
+    def _resize(self, here: bytearray, size: int) -> None:
+        # At once: windows onto it are made on the way, and lock its size.
+        if len(here) != size:
+            self.resized.append((here, bytes(here)))
+            here[size:] = bytes(max(0, size - len(here)))
+
+    def undo(self) -> None:
+        """Give resized objects their old contents, as far as nobody looks at them."""
+        for here, before in self.resized:
+            with contextlib.suppress(BufferError):
+                here[:] = before
 
 
 def _space(name: str) -> Any:

@@ -1,55 +1,89 @@
-"""Arrays and memoryviews: raw memory outside the stream, views as views."""
+"""Arrays and memoryviews: raw memory outside the stream, views as views.
+
+Plain pickle copies a view, so two windows onto one memory become two memories. Here an array that
+owns its memory is saved as that memory, and a view as its base with the place in it. Memory from a
+restore is marked (`Block`), or the next save would take the store's memory for a base.
+"""
 
 from __future__ import annotations
 
+import array as arrays
 import pickle
 from typing import Any
 
 import numpy as np
 
+from resume.pickling import tensors
 from resume.pickling.builders import builder
-from resume.pickling.session import Reducer, Session
+from resume.pickling.session import Reducer, Session, Unsavable
 
 RAW_KINDS = "biufcmMSUV"
 """Kinds of dtype whose items are plain bytes."""
+_EXPORTERS = (bytes, bytearray, memoryview, arrays.array)
 
 
 class Block(np.ndarray[Any, Any]):
-    """Memory that came from a restore: an array over it owns it, as far as a later save cares."""
+    """Memory that came from a restore: the array over it counts as its owner."""
 
 
-def _is_owner(thing: Any) -> bool:
+class RawArray:
+    """Stands in the stream for the items of an array that itself goes by reference."""
+
+    __slots__ = ("held",)
+
+    def __init__(self, held: Any) -> None:
+        self.held = held
+
+
+def is_owner(thing: Any) -> bool:
+    """Whether the memory of the array *thing* is its own."""
     return thing.base is None or type(thing.base) is Block
 
 
-def _is_raw(thing: Any) -> bool:
+def is_raw(thing: Any) -> bool:
+    """Whether the array *thing* is plain bytes without gaps, as far as its memory is its own."""
+    dense = thing.transpose(order_of(thing)).flags.c_contiguous
+    return bool(_has_raw_items(thing) and dense)
+
+
+def _has_raw_items(thing: Any) -> bool:
     return thing.dtype.kind in RAW_KINDS and not thing.dtype.hasobject and thing.nbytes > 0
 
 
 def order_of(thing: Any) -> tuple[int, ...]:
     """Axes of *thing* from the widest stride to the narrowest."""
+    if thing.flags.c_contiguous:
+        return tuple(range(thing.ndim))
     return tuple(sorted(range(thing.ndim), key=lambda axis: -thing.strides[axis]))
+
+
+def _flat(thing: Any) -> Any:
+    """The memory of the dense array *thing* as bytes, or as items where those are objects."""
+    line = thing.transpose(order_of(thing)).reshape(-1)
+    return line if thing.dtype.hasobject else line.view(np.uint8)
+
+
+def address(thing: Any) -> int:
+    """Where the memory of the array *thing* starts."""
+    where: int = thing.__array_interface__["data"][0]
+    return where
+
+
+# ---------------------------------------------------------------- owners
 
 
 @builder
 def array(
-    buffer: Any,
-    dtype: Any,
-    shape: tuple[int, ...],
-    axes: tuple[int, ...],
-    writeable: bool,  # noqa: FBT001
+    buffer: Any, dtype: Any, shape: tuple[int, ...], axes: tuple[int, ...], writeable: bool  # noqa: FBT001
 ) -> Any:
-    """An array over *buffer*, or over a copy of it where it is small and read from the stream."""
+    """An array over *buffer*, or of its own memory where *buffer* is small and of the stream."""
     if isinstance(buffer, memoryview):
-        memory: Any = np.frombuffer(buffer, np.uint8).view(Block)
-        made = np.ndarray(tuple(shape[a] for a in axes), dtype, memory)
-        made = made.transpose(np.argsort(axes)) if axes != tuple(range(len(shape))) else made
-        if made.base is not memory:
-            made = np.ndarray(shape, dtype, memory, 0, made.strides)
+        memory = np.frombuffer(buffer, np.uint8).view(Block)
+        strides = _strides(shape, axes, dtype.itemsize)
+        made: Any = np.ndarray(shape, dtype, memory, 0, strides)  # type: ignore[arg-type]
     else:
         made = blank(shape, dtype, axes)
-        flat = _flat(made)
-        flat[:] = np.frombuffer(buffer, np.uint8)
+        _flat(made)[:] = np.frombuffer(buffer, np.uint8)
     if not writeable:
         made.setflags(write=False)
     return made
@@ -60,48 +94,204 @@ def blank(shape: tuple[int, ...], dtype: Any, axes: tuple[int, ...]) -> Any:
     """An array of its own memory, its axes in that order of width."""
     if axes == tuple(range(len(shape))):
         return np.empty(shape, dtype)
-    like = np.empty(tuple(shape[a] for a in axes), dtype).transpose(np.argsort(axes))
-    return np.empty_like(like)  # keeps the order of strides, and owns its memory
+    turned = np.empty(tuple(shape[a] for a in axes), dtype).transpose(np.argsort(axes))
+    return np.empty_like(turned)  # keeps the order of the strides, and owns its memory
 
 
-def _flat(thing: Any) -> Any:
-    return thing.transpose(order_of(thing)).reshape(-1).view(np.uint8)
+def _strides(shape: tuple[int, ...], axes: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    strides = [0] * len(shape)
+    step = itemsize
+    for axis in reversed(axes):
+        strides[axis] = step
+        step *= shape[axis]
+    return tuple(strides)
+
+
+def reduce_owner(session: Session, thing: Any) -> Any:
+    """The reduce value of *thing* as an array of its own memory."""
+    if not is_raw(thing):
+        return thing.__reduce__()  # objects, gaps, nothing: numpy's own way, which copies
+    session.kind = thing.dtype.str
+    buffer = pickle.PickleBuffer(_flat(thing))
+    return array, (buffer, thing.dtype, thing.shape, order_of(thing), thing.flags.writeable)
+
+
+# ---------------------------------------------------------------- views
 
 
 @builder
 def view(
-    base: Any,
-    dtype: Any,
-    shape: Any,
-    strides: Any,
-    offset: int,
-    writeable: bool,  # noqa: FBT001
+    base: Any, dtype: Any, shape: Any, strides: Any, offset: int, writeable: bool  # noqa: FBT001
 ) -> Any:
     """A view of *base*, *offset* bytes into its memory."""
-    raise NotImplementedError
+    memory = _memory(base)
+    must_open = writeable and not memory.flags.writeable and isinstance(base, np.ndarray)
+    if must_open:  # the view was made before its base was locked
+        base.setflags(write=True)
+        memory = _memory(base)
+    if memory.dtype.hasobject:
+        tail = memory[offset // memory.dtype.itemsize :]
+        made = np.lib.stride_tricks.as_strided(tail, shape, strides)
+        made = made if made.dtype == dtype else made.view(dtype)
+    else:
+        made = np.ndarray(shape, dtype, memory, offset, strides)
+    if must_open:
+        base.setflags(write=False)
+    if not writeable:
+        made.setflags(write=False)
+    return made
+
+
+def _memory(base: Any) -> Any:
+    """The memory behind *base*, whatever lends it: bytes in one row."""
+    if isinstance(base, np.ndarray):
+        return _flat(base.view(np.ndarray))
+    if isinstance(base, _EXPORTERS):
+        return np.frombuffer(memoryview(base).cast("B"), np.uint8)
+    return tensors.memory_of(base)
+
+
+def base_of(thing: Any) -> Any:
+    """What the array *thing* is a view of; None where its memory is its own."""
+    base = thing.base
+    if type(base).__name__ == "DummyArray":  # numpy's as_strided puts one between
+        base = base.base
+    return None if type(base) is Block else base
+
+
+def offset_of(thing: Any) -> int:
+    """How far into its base's memory the array *thing* starts."""
+    base = base_of(thing)
+    return address(thing) - address(base) if isinstance(base, np.ndarray) else 0
 
 
 def reduce_view(session: Session, thing: Any) -> Any:
-    raise NotImplementedError
+    """The reduce value of *thing* as a view; NotImplemented where it has to be copied."""
+    base = base_of(thing)
+    if not isinstance(base, (np.ndarray, *_EXPORTERS)) and not tensors.is_tensor(base):
+        return NotImplemented
+    if thing.nbytes == 0 or (isinstance(base, np.ndarray) and base.nbytes == 0):
+        return NotImplemented
+    if isinstance(base, np.ndarray) and not base.transpose(order_of(base)).flags.c_contiguous:
+        wider = base_of(base)  # a view of a view with gaps, made by as_strided
+        if wider is None or not isinstance(wider, np.ndarray):
+            return NotImplemented
+        base = wider
+    memory = _memory(base)
+    offset = address(thing) - address(memory)
+    low, high = _bounds(thing)
+    if low < address(memory) or high > address(memory) + memory.nbytes:
+        return NotImplemented
+    del session
+    return view, (base, thing.dtype, thing.shape, thing.strides, offset, thing.flags.writeable)
 
 
-def contents(thing: Any) -> Any:
-    """The items of *thing*, for `numpy.copyto`."""
-    return np.array(thing, order="K", copy=True)
+def _bounds(thing: Any) -> tuple[int, int]:
+    low = high = address(thing)
+    for length, stride in zip(thing.shape, thing.strides, strict=True):
+        reach = (length - 1) * stride
+        low, high = (low + reach, high) if reach < 0 else (low, high + reach)
+    return low, high + thing.itemsize
 
 
 def _array(session: Session, thing: Any) -> Any:
-    if not _is_owner(thing) or not _is_raw(thing):
-        return NotImplemented
-    axes = order_of(thing)
-    session.kind = thing.dtype.str
-    flat = thing.transpose(axes).reshape(-1).view(np.uint8)
-    return array, (pickle.PickleBuffer(flat), thing.dtype, thing.shape, axes, thing.flags.writeable)
+    base = base_of(thing)
+    if base is None:
+        lent = tensors.lender_of(session, address(thing), thing.nbytes)
+        if lent is not None:
+            how = (thing.dtype, thing.shape, thing.strides, 0, thing.flags.writeable)
+            return view, (lent, *how)
+        return reduce_owner(session, thing)
+    reduced = reduce_view(session, thing)
+    return reduce_owner(session, thing) if reduced is NotImplemented else reduced
 
 
-REDUCERS: dict[type, Reducer] = {np.ndarray: _array}
+def contents(thing: Any) -> Any:
+    """The items of the array *thing*, for `numpy.copyto`; None where its base brings them."""
+    if not is_raw(thing):
+        return thing.copy(order="K")
+    return RawArray(thing)
 
 
-def look(_kind: type) -> Reducer | None:
-    """Nothing yet."""
+# ---------------------------------------------------------------- memoryviews
+
+
+@builder
+def window(
+    exporter: Any, cut: tuple[int, int, int], format: str, shape: Any, readonly: bool  # noqa: A002, FBT001
+) -> memoryview:
+    """The memoryview of *exporter* from byte `cut[0]`, of `cut[1]` items, `cut[2]` items apart."""
+    whole = memoryview(exporter)
+    start, count, step = cut
+    size = np.dtype(format).itemsize
+    if step == 1:
+        made = whole.cast("B")[start : start + count * size]
+        made = made if format == "B" and len(shape) == 1 else made.cast(format, shape)  # type: ignore[call-overload]
+    else:
+        lead, first = start % size, start // size
+        line = whole.cast("B")[lead : lead + (whole.nbytes - lead) // size * size].cast(format)  # type: ignore[call-overload]
+        end = first + step * count
+        made = line[first : end if end >= 0 else None : step]
+    return made.toreadonly() if readonly and not made.readonly else made
+
+
+@builder
+def whole_window(exporter: Any, readonly: bool) -> memoryview:  # noqa: FBT001
+    """The memoryview of all of *exporter*, as it shows itself."""
+    made = memoryview(exporter)
+    return made.toreadonly() if readonly and not made.readonly else made
+
+
+def _memoryview(_session: Session, thing: memoryview) -> Any:
+    exporter = thing.obj
+    if exporter is None:
+        raise Unsavable("nobody owns the memory behind this memoryview")
+    whole = memoryview(exporter)
+    here, start = np.asarray(thing), np.asarray(whole)
+    if _layout(thing) == _layout(whole) and address(here) == address(start):
+        return whole_window, (exporter, thing.readonly)
+    offset = address(here) - address(start)
+    if thing.c_contiguous and whole.c_contiguous:
+        cut = (offset, thing.nbytes // thing.itemsize, 1)
+        return window, (exporter, cut, thing.format, thing.shape, thing.readonly)
+    if thing.ndim == 1 and whole.c_contiguous and thing.strides:
+        cut = (offset, thing.shape[0], thing.strides[0] // thing.itemsize)
+        return window, (exporter, cut, thing.format, thing.shape, thing.readonly)
+    raise Unsavable("a memoryview with gaps in several dimensions has no recipe", "use an array")
+
+
+def _layout(thing: memoryview) -> Any:
+    return thing.format, thing.shape, thing.strides
+
+
+# ---------------------------------------------------------------- pandas
+
+
+def _pandas_block(_session: Session, thing: Any) -> Any:
+    # Copy on write: frames that share a block are independent as long as the block knows of it. A
+    # restored block would not, so what is shared only until somebody writes is copied here.
+    reduced = thing.__reduce__()
+    if not thing.refs.has_reference():
+        return reduced
+    maker, (values, *rest) = reduced
+    copied = np.array(values, order="K") if type(values) is np.ndarray else values.copy()
+    return maker, (copied, *rest)
+
+
+def _raw_array(session: Session, thing: RawArray) -> Any:
+    return reduce_owner(session, thing.held)
+
+
+REDUCERS: dict[type, Reducer] = {
+    np.ndarray: _array,
+    RawArray: _raw_array,
+    memoryview: _memoryview,
+}
+
+
+def look(kind: type) -> Reducer | None:
+    """The reducer for pandas' blocks."""
+    for base in kind.__mro__:
+        if base.__module__ == "pandas.core.internals.blocks" and base.__name__ == "Block":
+            return _pandas_block
     return None
