@@ -1,4 +1,4 @@
-"""For all tests of frames: nobody else traces."""
+"""For tests of what holds while nobody else traces (coverage does)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 import pytest
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def untraced():
     """A measuring run (coverage) traces these functions: what is claimed is for untraced ones."""
     tracer = sys.gettrace()

@@ -73,6 +73,7 @@ def test_all_kinds_of_variables_are_written():
     assert free == 3
 
 
+@pytest.mark.usefixtures("untraced")
 def test_reading_and_writing_keep_nothing_alive():
     """An object that the program lets go is gone, though it was read and overwritten before."""
 
@@ -88,6 +89,7 @@ def test_reading_and_writing_keep_nothing_alive():
     assert owner() == [None, None]
 
 
+@pytest.mark.usefixtures("untraced")
 def test_reference_counts_stay():
     """A thousand reads and writes neither leak nor free a reference."""
 
@@ -105,6 +107,7 @@ def test_reference_counts_stay():
     assert owner() == 0
 
 
+@pytest.mark.usefixtures("untraced")
 def test_the_programs_own_locals_dict_is_left_alone():
     """`params = locals()` is the frame's own dict on 3.11 and 3.12: our reads do not refill it."""
 
@@ -282,6 +285,7 @@ def traced_owner(act):
 
 
 @pytest.mark.parametrize("leaves", [False, True], ids=["stays", "switches-itself-off"])
+@pytest.mark.usefixtures("untraced")
 def test_reading_inside_a_trace_function_deletes_nothing(leaves):
     """When a Python trace function of the frame returns, 3.11 and 3.12 copy its dict back."""
     read = []
@@ -306,6 +310,7 @@ def test_reading_inside_a_trace_function_deletes_nothing(leaves):
 
 
 @pytest.mark.parametrize("leaves", [False, True], ids=["stays", "switches-itself-off"])
+@pytest.mark.usefixtures("untraced")
 def test_writing_inside_a_trace_function_holds(leaves):
     """What a `restore()` at a debugger's prompt writes is not overwritten when the prompt ends."""
     done = []
@@ -359,6 +364,7 @@ class Prompt(bdb.Bdb):
         self.set_step()
 
 
+@pytest.mark.usefixtures("untraced")
 def test_a_debugger_at_every_line():
     """Reads and writes at each prompt of `bdb` neither delete nor lose a value."""
     result = Prompt().runcall(traced_owner, lambda frame: read_locals(frame))

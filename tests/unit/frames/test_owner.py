@@ -44,6 +44,7 @@ def test_the_end_of_the_call_is_told_at_once():
     assert reference() is None
 
 
+@pytest.mark.usefixtures("untraced")
 def test_the_program_does_not_see_the_token():
     """`locals()`, `vars()` and a call with `**locals()` are as without a token."""
 
@@ -89,6 +90,7 @@ def test_a_suspended_generator_keeps_its_token():
     assert references[0]() is None
 
 
+@pytest.mark.usefixtures("untraced")
 def test_a_debugger_that_comes_later_does_not_end_the_call():
     """When a tracer takes `f_trace`, tokens move into a hidden local and go on living."""
 
@@ -108,6 +110,7 @@ def test_a_debugger_that_comes_later_does_not_end_the_call():
     assert [reference() for reference in owner()] == [None, None, None]
 
 
+@pytest.mark.usefixtures("untraced")
 def test_a_debugger_that_is_there_first_keeps_its_place():
     """With a tracer in `f_trace` the token is a hidden local, and the tracer stays."""
 
@@ -129,6 +132,7 @@ def test_bdb_takes_a_frame_with_a_token_for_untraced():
     assert not Token()
 
 
+@pytest.mark.usefixtures("untraced")
 def test_tracing_a_frame_with_a_token_changes_nothing():
     """Once somebody traces, the token is called for lines, and the variables stay as they are."""
 
@@ -183,6 +187,7 @@ def test_owner_that_returned_is_not_found():
     assert find_owner(sys._getframe(), frame_id, code) is None
 
 
+@pytest.mark.usefixtures("untraced")
 def test_the_walk_reads_no_locals():
     """On 3.11 and 3.12 reading `f_locals` would keep every value of every frame alive."""
 
