@@ -223,9 +223,7 @@ def _next_lower(number: int, known: Iterable[int]) -> int | None:
     return max((one for one in known if one < number), default=None)
 
 
-def _head(
-    place: Path, number: int, found: list[str], stranger: str | None
-) -> layout.Head | None:
+def _head(place: Path, number: int, found: list[str], stranger: str | None) -> layout.Head | None:
     """What the body of generation *number* says of itself, where all of its bodies agree.
 
     Bodies of the line *stranger* came here with another checkpoint's manifest: they do not count.

@@ -15,7 +15,7 @@ What does not work, and what is done:
 
 What can still go wrong: a file system that grants everyone the lock, or a claim's holder that slept
 longer than a minute. The commit finds both: numbers are published once, and see commit.py.
-unit/store/test_store_lock.py and crash/test_store_fork.py prove what stands here.
+unit/store/test_store_lock.py and crash/test_store_processes.py prove what stands here.
 """
 
 from __future__ import annotations

@@ -86,10 +86,11 @@ class Removal:
         named = self._bodies_named([path.name for path in without])
         for name in generations.file_names(self._place):
             path = self._place / name
-            is_body = layout.BODY_NAME.fullmatch(name) is not None and name not in named
-            if files.is_abandoned(path):
-                yield path
-            elif is_body and (not only_dead or generations.is_orphan(path)):
+            if layout.BODY_NAME.fullmatch(name) and name not in named:
+                is_dead = not only_dead or generations.is_orphan(path)
+            else:
+                is_dead = files.is_abandoned(path)
+            if is_dead:
                 yield path
 
     def _bodies_named(self, without: Iterable[str]) -> frozenset[str]:

@@ -94,7 +94,7 @@ def read_generation(
 
 
 def is_hashed(manifest: Manifest) -> bool:
-    """Whether a restore checks the sha256 of every body, and so finds damage outside its extents."""
+    """Whether a restore checks the sha256 of every body, and so finds damage anywhere in it."""
     return sum(body.size_bytes for body in manifest.bodies) < HASHED_BYTES
 
 

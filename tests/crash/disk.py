@@ -181,7 +181,7 @@ def which_state(content: Content) -> int:
 
 
 def in_child(act: Callable[[], Any]) -> int:
-    """Run *act* in a forked child and return its exit status; minus the signal that ended it."""
+    """Run *act* in a forked child; its exit status, or minus the signal that ended it."""
     pid = os.fork()
     if pid == 0:
         code = 99

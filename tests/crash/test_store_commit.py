@@ -113,9 +113,7 @@ def test_refused_at_any_disk_operation(tmp_path, earlier, number, lasting, caplo
     for step in range(1, len(steps) + 1):
         folder = tmp_path / f"{step}"
         prepare(folder, earlier)
-        store = Store(
-            folder, "x", retention=KEEP_ONE, disk=FailsAt(step, number, lasting=lasting)
-        )
+        store = Store(folder, "x", retention=KEEP_ONE, disk=FailsAt(step, number, lasting=lasting))
         caplog.clear()
         try:
             save(store, earlier + 1, store.newest())
@@ -194,7 +192,7 @@ def test_a_really_full_disk(tmp_path):
 
 @pytest.mark.parametrize("earlier", [0, 2])
 def test_killed_where_there_are_no_links(tmp_path, earlier):
-    """exFAT and many network mounts: the claim and the rename keep the promise of link()."""
+    """On exFAT and many network mounts: the claim and the rename keep the promise of link()."""
     disk = WithoutLinks()
     prepare(tmp_path / "count", earlier)
     store = Store(tmp_path / "count", "x", retention=KEEP_ONE, disk=disk)

@@ -1,4 +1,4 @@
-"""Damage anywhere is found before anything is handed over: the parent is used, or IntegrityError."""
+"""Damage anywhere is found before anything is handed over: the parent, or IntegrityError."""
 
 from __future__ import annotations
 

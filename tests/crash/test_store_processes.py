@@ -72,10 +72,13 @@ def test_the_lock_goes_with_the_parent(tmp_path):
     def holder():
         store = Store(tmp_path, "x")
         store.lock()
+        started, tell = os.pipe()
         child = os.fork()
         if child == 0:
+            os.write(tell, b"!")
             time.sleep(30)
             os._exit(0)
+        os.read(started, 1)
         os.write(writing, b"%d\n" % child)
         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -140,7 +143,7 @@ def make_two(folder: Path) -> tuple[Store, list[Path]]:
 
 @pytest.mark.parametrize("kind", ["manifest.json", ".ckpt"])
 def test_world_writable_files_are_not_trusted(tmp_path, kind):
-    """Everybody may have written it: TrustError with remedies, no falling back; trust=True reads."""
+    """Everybody may have written it: TrustError with remedies; trust=True reads."""
     store, paths = make_two(tmp_path)
     path = next(one for one in reversed(paths) if one.name.endswith(kind))
     path.chmod(0o666)
@@ -216,7 +219,7 @@ def test_a_foreign_body_is_not_leaned_on(tmp_path):
 
 @as_root
 def test_root_over_a_users_files(tmp_path):
-    """root runs the user's program: the user's files are as good as the program itself."""
+    """Root runs the user's program: the user's files are as good as the program itself."""
     store, paths = make_two(tmp_path)
     program = tmp_path / "program.py"
     program.write_text(
