@@ -25,8 +25,10 @@ from resume.frames import (
     find_owner,
     is_cell_of,
     is_function_frame,
+    namespace_of,
     plant_token,
     read_locals,
+    straight_definitions,
     write_locals,
 )
 
@@ -114,12 +116,12 @@ class NamespaceOwner:
     def __init__(self, frame: FrameType) -> None:
         self.code: CodeType = frame.f_code
         self.title = Path(frame.f_code.co_filename).name
-        self.names: dict[str, Any] = frame.f_locals
+        self.names: dict[str, Any] = namespace_of(frame)
 
     def find(self, start: FrameType | None) -> FrameType | None:
         while start is not None:
             # f_locals of a function frame is not read: that would fill its dict on 3.11 and 3.12
-            if not is_function_frame(start) and start.f_locals is self.names:
+            if not is_function_frame(start) and namespace_of(start) is self.names:
                 return start
             start = start.f_back
         return None
@@ -202,16 +204,17 @@ def _is_defined_again(name: str, value: Any, owner: Owner, names: Mapping[str, A
     code = owner.code
     if code is None or not isinstance(value, types.FunctionType | type):
         return False
-    constants = {c.co_name: c for c in code.co_consts if isinstance(c, CodeType)}
+    defined = straight_definitions(code)
     if isinstance(value, types.FunctionType):
-        if constants.get(name) is value.__code__:
+        if value.__code__ in defined and value.__code__.co_name == name:
             return True
         at_top = value.__globals__ is names and value.__qualname__ == name
         return at_top and is_interactive(value.__code__)
     if value.__name__ != name:
         return False
     if isinstance(owner, FrameOwner):
-        return name in constants and value.__qualname__ == f"{code.co_qualname}.<locals>.{name}"
+        is_here = any(constant.co_name == name for constant in defined)
+        return is_here and value.__qualname__ == f"{code.co_qualname}.<locals>.{name}"
     return value.__qualname__ == name and value.__module__ == names.get("__name__")
 
 

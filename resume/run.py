@@ -237,7 +237,9 @@ class Run:
         shown = [
             f"{row.name}={row.preview}"
             for row in manifest.draft.variables
-            if row.type in ("int", "float") and row.preview and row.name not in self.call.shown
+            if row.type in ("int", "float")
+            and row.preview not in ("", "***")
+            and row.name not in self.call.shown
         ][:3]
         what = f" {', '.join(shown)}" if shown else ""
         above = f", from {self._found_above}" if self._found_above is not None else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from resume.frames.cells import cell_of, cells_of, has_cell, is_cell_of
+from resume.frames.definitions import straight_definitions
 from resume.frames.fingerprint import fingerprint, source_digest, source_of
 from resume.frames.flow import Around
 from resume.frames.leaving import left_elsewhere
@@ -51,5 +52,6 @@ __all__ = [
     "source_digest",
     "source_of",
     "static_looks",
+    "straight_definitions",
     "write_locals",
 ]
