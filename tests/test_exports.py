@@ -139,7 +139,9 @@ def test_import_resume_brings_few_libraries_of_others():
     added = fresh_import()["added"]
 
     roots = {name.split(".")[0] for name in added} - set(sys.stdlib_module_names)
-    assert roots <= {"resume", "xxhash", "zstandard", "__mp_main__"}
+    # numpy.random, which numpy itself imports late, comes with modules of its compiler
+    of_numpy = {root for root in roots if root == "numpy" or "cython" in root}
+    assert roots - of_numpy <= {"resume", "xxhash", "zstandard", "__mp_main__"}
 
 
 def test_import_resume_costs_no_more_than_twice_numpys_import():
