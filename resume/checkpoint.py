@@ -25,7 +25,7 @@ from resume.frames import (
     source_of,
 )
 from resume.null import NullCheckpoint
-from resume.owner import FrameOwner, NamespaceOwner, ObjectOwner, Owner, is_interactive
+from resume.owner import FrameOwner, NamespaceOwner, ObjectOwner, Owner, is_interactive, runs_interactively
 from resume.results import NOT_DUE, Deferred, Restored, Saved
 from resume.run import Run
 from resume.settings import check_settings
@@ -176,6 +176,7 @@ class Checkpoint(MutableMapping[str, Any]):
             reducers=current_reducers,
             rename=current_renames,
             found_above=place if is_above else None,
+            is_interactive=runs_interactively(frame),
         )
         runs.append(self._run)
         _enlist(self._run, frame)
@@ -254,6 +255,8 @@ class Checkpoint(MutableMapping[str, Any]):
         try:
             if kind is None:
                 self._run.finish(sys._getframe(1))
+            else:
+                self._run.was_cut_short = True
         finally:
             self._run.close()
         return False

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import CellType, CodeType, FrameType
 from typing import Any, Protocol
 
-from resume.errors import ConfigError
+from resume.errors import ConfigError, UnsupportedCodeError
 from resume.frames import (
     Token,
     cell_of,
@@ -121,7 +121,7 @@ class NamespaceOwner:
     def find(self, start: FrameType | None) -> FrameType | None:
         while start is not None:
             # f_locals of a function frame is not read: that would fill its dict on 3.11 and 3.12
-            if not is_function_frame(start) and namespace_of(start) is self.names:
+            if not is_function_frame(start) and _namespace(start) is self.names:
                 return start
             start = start.f_back
         return None
@@ -139,6 +139,13 @@ class NamespaceOwner:
 
     def is_alive(self) -> bool:
         return True
+
+
+def _namespace(frame: FrameType) -> object:
+    try:
+        return namespace_of(frame)
+    except UnsupportedCodeError:  # a comprehension in a class body: not the owner
+        return None
 
 
 class ObjectOwner:
@@ -173,6 +180,15 @@ def is_interactive(code: CodeType) -> bool:
     return name in ("<stdin>", "<console>") or name.startswith("<python-input") or (
         "ipykernel" in name or name.startswith("<ipython-input")
     )
+
+
+def runs_interactively(frame: FrameType | None) -> bool:
+    """Whether a notebook cell or a prompt stands at or above *frame*."""
+    while frame is not None:
+        if is_interactive(frame.f_code):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def state_names(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from collections.abc import Callable
-from typing import Protocol
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from resume.errors import ResumeError
 
@@ -25,6 +26,7 @@ class LiveRun(Protocol):
 _lock = threading.RLock()
 _live: list[LiveRun] = []
 _unreported: list[ResumeError] = []
+_ended_calls: dict[tuple[str, str], list[Any]] = {}
 
 
 def add(run: LiveRun) -> None:
@@ -53,6 +55,38 @@ def find(is_same: Callable[[LiveRun], bool]) -> LiveRun | None:
         return next((run for run in _live if is_same(run)), None)
 
 
+def remember_objects(key: tuple[str, str], objects: Sequence[Any]) -> None:
+    """A call of this process has ended normally: *objects* are what it was given.
+
+    Weak references where the type has them: what the program drops is not kept alive for this.
+    """
+    held: list[Any] = []
+    for thing in objects:
+        try:
+            held.append(weakref.ref(thing))
+        except TypeError:
+            held.append(lambda thing=thing: thing)
+    with _lock:
+        _ended_calls[key] = held
+
+
+def forget_objects(key: tuple[str, str]) -> None:
+    """The call that *key* tells of was cut short: another try belongs to the same call."""
+    with _lock:
+        _ended_calls.pop(key, None)
+
+
+def met_other_objects(key: tuple[str, str], objects: Sequence[Any]) -> bool:
+    """Whether a call of this process that ended normally was given other objects than these."""
+    with _lock:
+        held = _ended_calls.get(key)
+    if held is None:
+        return False
+    return len(held) != len(objects) or any(
+        get() is not thing for get, thing in zip(held, objects, strict=True)
+    )
+
+
 def report_later(error: ResumeError) -> None:
     """Keep an error that could not be raised where it happened for the next call."""
     with _lock:
@@ -75,6 +109,7 @@ def _after_fork_in_child() -> None:
         run.switch_off()
     _live.clear()
     _unreported.clear()
+    _ended_calls.clear()
 
 
 def _at_exit() -> None:

@@ -65,6 +65,7 @@ class Run:
         reducers: Callable[[], Reducers],
         rename: Callable[[], Mapping[str, str]],
         found_above: Path | None,
+        is_interactive: bool,
     ) -> None:
         self.due_at = -math.inf
         self.saved_at = monotonic()
@@ -76,6 +77,8 @@ class Run:
         self.complete = False
         self.in_block = False
         self.is_off = False
+        self.is_interactive = is_interactive
+        self.was_cut_short = False
         self._settings = settings
         self._handle_type = handle_type
         self._own = {"checkpoint": handle}
@@ -127,6 +130,7 @@ class Run:
         if self._settings.clean:
             return self._start_anew("clean=True")
         is_same_call = self._choose_line()
+        self._refuse_other_objects()
         found = self.engine.read_best()
         if found is None:
             self._open(None)
@@ -146,6 +150,22 @@ class Run:
         self.title = self.engine.name
         self.engine.lock()
         return is_same_call
+
+    def _refuse_other_objects(self) -> None:
+        """Two calls of one process with equal simple arguments: which of them the state is of?"""
+        if not registry.met_other_objects(self._call_key, list(self._passed.values())):
+            return
+        listed = ", ".join(self._passed)
+        raise ConfigError(
+            f"{self.owner.title} was called before in this process, with the same simple arguments "
+            f"and other objects ({listed}): the state {self.title!r} belongs to that call. Nothing "
+            "was changed. Tell the calls apart by a simple argument, or by a name: "
+            "Checkpoint(name='{function}-{fold}')"
+        )
+
+    @property
+    def _call_key(self) -> tuple[str, str]:
+        return str(self.engine.store.place), self.call.digest
 
     def _start_anew(self, why: str) -> Restored:
         self.engine.lock()
@@ -510,9 +530,17 @@ class Run:
         if not self._ended:
             self._ended = True
             registry.remove(self)
+            self._remember_call()
             self.engine.store.unlock()
             self._passed.clear()
             self._course.track.active.clear()
+
+    def _remember_call(self) -> None:
+        was_cut_short = self.was_cut_short or self._course.track.left_elsewhere() is not None
+        if was_cut_short or self.is_interactive or not self._passed:
+            registry.forget_objects(self._call_key)
+        else:
+            registry.remember_objects(self._call_key, list(self._passed.values()))
 
     def owner_ended(self) -> None:
         """The function returned or raised; nothing can be raised here."""
