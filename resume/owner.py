@@ -39,10 +39,13 @@ _NOTEBOOK_NAMES = ("In", "Out", "exit", "quit", "get_ipython", "open")
 class Owner(Protocol):
     """What the handle needs of the one whose state it saves."""
 
-    code: CodeType | None
-    """Code that holds the loops and safe points; None for an object."""
-    title: str
-    """How people call it: `Trainer.fit`, `script.py`."""
+    @property
+    def code(self) -> CodeType | None:
+        """Code that holds the loops and safe points; None for an object."""
+
+    @property
+    def title(self) -> str:
+        """How people call it: `Trainer.fit`, `script.py`."""
 
     def find(self, start: FrameType | None) -> FrameType | None:
         """The owner's running frame at or above *start*, None where it is not there."""
@@ -64,7 +67,7 @@ class FrameOwner:
     """One call of a function, method, generator or coroutine."""
 
     def __init__(self, frame: FrameType, on_end: Callable[[], None]) -> None:
-        self.code: CodeType = frame.f_code
+        self.code = frame.f_code
         self.title = frame.f_code.co_qualname
         self._frame_id = id(frame)
         token = Token()
@@ -114,9 +117,9 @@ class NamespaceOwner:
     """A module, a notebook, an `exec`: the names live in a dict, whatever frame runs."""
 
     def __init__(self, frame: FrameType) -> None:
-        self.code: CodeType = frame.f_code
+        self.code = frame.f_code
         self.title = Path(frame.f_code.co_filename).name
-        self.names: dict[str, Any] = namespace_of(frame)
+        self.names = namespace_of(frame)
 
     def find(self, start: FrameType | None) -> FrameType | None:
         while start is not None:
@@ -154,7 +157,7 @@ class ObjectOwner:
     NAME = "self"
 
     def __init__(self, of: object) -> None:
-        self.code: CodeType | None = None
+        self.code = None
         self.title = type(of).__qualname__
         self.object = of
 
