@@ -83,7 +83,9 @@ def _refuse_stale(names: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     """Refuse a name that keeps its value while that value holds an object about to be replaced."""
     kept = {name: value for name, value in names.items() if name not in wanted}
     replaced = {
-        name: names[name] for name, value in wanted.items() if name in names and names[name] is not value
+        name: names[name]
+        for name, value in wanted.items()
+        if name in names and names[name] is not value
     }
     if not kept or not replaced:
         return

@@ -101,7 +101,11 @@ def _environment(variable: str, template: str) -> str:
 
 
 def _field(name: str, template: str, function: str, arguments: Mapping[str, Any]) -> Any:
-    fixed = {"function": function, "rank": rank(), "date": f"{datetime.now().astimezone():%Y-%m-%d}"}
+    fixed = {
+        "function": function,
+        "rank": rank(),
+        "date": f"{datetime.now().astimezone():%Y-%m-%d}",
+    }
     if name in fixed:
         return fixed[name]
     if name not in arguments or not is_simple(arguments[name]):
@@ -118,7 +122,10 @@ def rank(environment: Mapping[str, str] | None = None) -> int:
         if environment.get(variable, "").isdigit():
             return int(environment[variable])
     # SLURM sets SLURM_PROCID=0 in the batch script too: it counts only where several tasks run
-    if environment.get("SLURM_NTASKS", "1") != "1" and environment.get("SLURM_PROCID", "").isdigit():
+    if (
+        environment.get("SLURM_NTASKS", "1") != "1"
+        and environment.get("SLURM_PROCID", "").isdigit()
+    ):
         return int(environment["SLURM_PROCID"])
     return 0
 

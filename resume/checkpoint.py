@@ -18,6 +18,7 @@ from resume.engine import Engine, Origin
 from resume.errors import CheckpointBusyError
 from resume.frames import (
     fingerprint,
+    frame_at,
     is_function_frame,
     loop_tree,
     read_locals,
@@ -25,7 +26,14 @@ from resume.frames import (
     source_of,
 )
 from resume.null import NullCheckpoint
-from resume.owner import FrameOwner, NamespaceOwner, ObjectOwner, Owner, is_interactive, runs_interactively
+from resume.owner import (
+    FrameOwner,
+    NamespaceOwner,
+    ObjectOwner,
+    Owner,
+    is_interactive,
+    runs_interactively,
+)
 from resume.results import NOT_DUE, Deferred, Restored, Saved
 from resume.run import Run
 from resume.settings import check_settings
@@ -93,7 +101,7 @@ class Checkpoint(MutableMapping[str, Any]):
 
     def __new__(cls, name: str | None = None, **options: Any) -> Checkpoint:
         """A checkpoint, or a `NullCheckpoint` where this process is not to save."""
-        why = _why_off(sys._getframe(1))
+        why = _why_off(frame_at(1))
         if why is None:
             return super().__new__(cls)
         if why:
@@ -156,12 +164,14 @@ class Checkpoint(MutableMapping[str, Any]):
             fsync=fsync,
             trust=trust,
         )
-        frame = sys._getframe(1)
+        frame = frame_at(1)
         place, is_above = find_folder(None if folder is None else os.fspath(folder))
         runs: list[Run] = []
         owner = _owner(frame, of, lambda: runs[0].owner_ended())
         arguments = (
-            argument_values(frame.f_code, read_locals(frame)) if isinstance(owner, FrameOwner) else {}
+            argument_values(frame.f_code, read_locals(frame))
+            if isinstance(owner, FrameOwner)
+            else {}
         )
         self._run = Run(
             handle=self,
@@ -197,7 +207,7 @@ class Checkpoint(MutableMapping[str, Any]):
             TrustError: The files may have been written by somebody else.
             RestoreError: The generation is whole and does not fit the program.
         """
-        return self._run.restore(sys._getframe(1))
+        return self._run.restore(frame_at(1))
 
     def sync(self) -> Saved | Deferred:
         """A safe point: save if a save is due. Costs about a clock read where none is.
@@ -211,7 +221,7 @@ class Checkpoint(MutableMapping[str, Any]):
         """
         if monotonic() < self._run.due_at:
             return NOT_DUE
-        return self._run.safe_point(sys._getframe(1), "sync")
+        return self._run.safe_point(frame_at(1), "sync")
 
     def save(self, **values: Any) -> Saved | Deferred:
         """Save now; inside a `loop`, at the end of the item.
@@ -222,7 +232,7 @@ class Checkpoint(MutableMapping[str, Any]):
         Returns:
             The generation, durable; falsy with the reason where the save waits or failed.
         """
-        return self._run.safe_point(sys._getframe(1), "save", values)
+        return self._run.safe_point(frame_at(1), "save", values)
 
     def loop(self, iterable: Any, *, name: str | None = None) -> Iterator[Any]:
         """The iterable of a `for` statement that a rerun continues at the next item.
@@ -239,11 +249,11 @@ class Checkpoint(MutableMapping[str, Any]):
             ConfigError: It stands where it cannot be led back to; the text holds the rewrite.
             RestoreError: On the way back: the program took another turn, or has other items.
         """
-        return cast("Iterator[Any]", self._run.loop(iterable, name, sys._getframe(1)))
+        return cast("Iterator[Any]", self._run.loop(iterable, name, frame_at(1)))
 
     def __enter__(self) -> Checkpoint:
         self._run.in_block = True
-        self._run.restore(sys._getframe(1))
+        self._run.restore(frame_at(1))
         return self
 
     def __exit__(
@@ -254,7 +264,7 @@ class Checkpoint(MutableMapping[str, Any]):
     ) -> Literal[False]:
         try:
             if kind is None:
-                self._run.finish(sys._getframe(1))
+                self._run.finish(frame_at(1))
             else:
                 self._run.was_cut_short = True
         finally:
@@ -348,9 +358,7 @@ def _owner(frame: FrameType, of: object, on_end: Callable[[], None]) -> Owner:
     return NamespaceOwner(frame)
 
 
-def _name(
-    name: str | None, owner: Owner, frame: FrameType, arguments: Mapping[str, Any]
-) -> str:
+def _name(name: str | None, owner: Owner, frame: FrameType, arguments: Mapping[str, Any]) -> str:
     default = owner.title
     if isinstance(owner, NamespaceOwner):
         file = frame.f_code.co_filename

@@ -21,7 +21,9 @@ def add_types(
     """Add to the tables of this process; see `Checkpoint.add_types`."""
     for kind, reduce in (table or {}).items():
         if not isinstance(kind, type) or not callable(reduce):
-            raise ConfigError(f"add_types() takes a class and a function for it, not {kind!r}: {reduce!r}")
+            raise ConfigError(
+                f"add_types() takes a class and a function for it, not {kind!r}: {reduce!r}"
+            )
     for old, new in (rename or {}).items():
         if not all(isinstance(name, str) and "." in name for name in (old, new)):
             raise ConfigError(f"rename= takes full names, 'module.Class', not {old!r}: {new!r}")

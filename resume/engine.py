@@ -16,7 +16,13 @@ from typing import Any
 
 from resume import notices
 from resume.call import Call
-from resume.errors import CheckpointBusyError, ConfigError, IntegrityError, StoreError, UnpicklableError
+from resume.errors import (
+    CheckpointBusyError,
+    ConfigError,
+    IntegrityError,
+    StoreError,
+    UnpicklableError,
+)
 from resume.pickling import Reducers
 from resume.position import Position
 from resume.settings import Settings
@@ -152,7 +158,9 @@ class Engine:
         self._report(snapshot)
         loops = tuple(
             replace(
-                loop, by_value=by_value, item_digest=None if by_value else digest(scene.loops[depth].item)
+                loop,
+                by_value=by_value,
+                item_digest=None if by_value else digest(scene.loops[depth].item),
             )
             for depth, (loop, by_value) in enumerate(
                 zip(position.loops, snapshot.loops_by_value, strict=True)
@@ -272,4 +280,3 @@ def _cwd() -> str:
         return str(Path.cwd())
     except FileNotFoundError as why:
         raise StoreError(f"the working folder was deleted ({why}): nothing was written") from why
-

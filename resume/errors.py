@@ -79,7 +79,7 @@ class SweepError(ResumeError):
     exit_code = 60
 
 
-class Preempted(SystemExit):  # noqa: N818 - a way to leave, not a failure; `except Exception` must not catch it
+class Preempted(SystemExit):
     """The program was asked to leave, and its state is saved. Exit status 143."""
 
     def __init__(self, code: int = 143) -> None:

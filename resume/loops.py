@@ -18,7 +18,6 @@ handing out nothing (other code would run behind it). It is marked, and no save 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from time import monotonic
@@ -26,6 +25,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 from resume.errors import RestoreError
+from resume.frames import frame_at
 from resume.position import Position
 
 LEFT = "left"
@@ -182,14 +182,14 @@ class LoopIterator:
     def __next__(self) -> Any:
         loop = self._loop
         if monotonic() >= self._pilot.due_at:
-            self._pilot.before_item(loop, sys._getframe(1))
+            self._pilot.before_item(loop, frame_at(1))
         if loop.done:
             self._track.next_pass(loop)
         assert loop.iterator is not None
         try:
             item = next(loop.iterator)
         except StopIteration:
-            self._pilot.exhausted(loop, sys._getframe(1))
+            self._pilot.exhausted(loop, frame_at(1))
             raise
         loop.done += 1
         loop.item = item
@@ -199,7 +199,7 @@ class LoopIterator:
         # 3.11 to 3.13 drop the iterator where the loop is left: at `break`, `return`, an exception
         # on its way out, a closed generator (tests/unit/frames proves the places)
         if self._track.is_active(self._loop):
-            self._pilot.dropped(self._loop, sys._getframe(0).f_back)
+            self._pilot.dropped(self._loop, frame_at(0).f_back)
 
 
 class SkippedLoop:

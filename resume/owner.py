@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fnmatch
 import gc
-import sys
 import types
 import weakref
 from collections.abc import Callable, Collection, Mapping
@@ -28,6 +27,7 @@ from resume.frames import (
     namespace_of,
     plant_token,
     read_locals,
+    running_frames,
     straight_definitions,
     write_locals,
 )
@@ -94,7 +94,7 @@ class FrameOwner:
             return False
         if self.code.co_flags & _SUSPENDABLE:
             return True
-        return any(self.find(top) is not None for top in sys._current_frames().values())
+        return any(self.find(top) is not None for top in running_frames().values())
 
     def cell(self, frame: FrameType, name: str) -> CellType | None:
         """The frame's own cell for *name*, None where the name is no cell."""
@@ -180,8 +180,10 @@ class ObjectOwner:
 def is_interactive(code: CodeType) -> bool:
     """Whether *code* is a notebook cell or a line typed at a prompt, which may run again."""
     name = code.co_filename
-    return name in ("<stdin>", "<console>") or name.startswith("<python-input") or (
-        "ipykernel" in name or name.startswith("<ipython-input")
+    return (
+        name in ("<stdin>", "<console>")
+        or name.startswith("<python-input")
+        or ("ipykernel" in name or name.startswith("<ipython-input"))
     )
 
 
@@ -208,7 +210,11 @@ def state_names(
     for name, value in names.items():
         if name == "_" or (name.startswith("__") and name.endswith("__")):
             continue
-        if isinstance(value, own) or isinstance(value, types.ModuleType) or _is_defined_again(name, value, owner, names):
+        if (
+            isinstance(value, own)
+            or isinstance(value, types.ModuleType)
+            or _is_defined_again(name, value, owner, names)
+        ):
             continue
         if notebook and (name in _NOTEBOOK_NAMES or name.strip("_i0123456789") == ""):
             continue
@@ -253,8 +259,18 @@ def reachable_mutables(roots: Collection[Any], limit: int = 20_000) -> dict[int,
 def _ends_walk(value: Any) -> bool:
     return isinstance(
         value,
-        type(None) | bool | int | float | complex | str | bytes | type | types.ModuleType
-        | CodeType | FrameType | types.BuiltinFunctionType,
+        type(None)
+        | bool
+        | int
+        | float
+        | complex
+        | str
+        | bytes
+        | type
+        | types.ModuleType
+        | CodeType
+        | FrameType
+        | types.BuiltinFunctionType,
     ) or (isinstance(value, dict) and "__builtins__" in value)
 
 

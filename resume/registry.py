@@ -105,7 +105,7 @@ def _after_fork_in_child() -> None:
     # the state belongs to the parent: the child neither saves nor holds a lock
     global _lock  # noqa: PLW0603 - another thread of the parent may have held it at the fork
     _lock = threading.RLock()
-    for run in list(_live):
+    for run in _live:
         run.switch_off()
     _live.clear()
     _unreported.clear()
@@ -113,7 +113,7 @@ def _after_fork_in_child() -> None:
 
 
 def _at_exit() -> None:
-    for run in list(_live):
+    for run in _live:
         run.at_exit()
 
 

@@ -34,7 +34,9 @@ def random_start(iterable: object, names: Callable[[], Mapping[str, Any]]) -> Ra
     if type(iterable) in _BY_VALUE:
         return None
     found = generators_in(names())
-    return RandomStart(rng.capture(), {path: generators.state_of(gen) for path, gen in found.items()})
+    return RandomStart(
+        rng.capture(), {path: generators.state_of(gen) for path, gen in found.items()}
+    )
 
 
 def generators_in(names: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,7 +49,9 @@ def generators_in(names: Mapping[str, Any]) -> dict[str, Any]:
         attributes = getattr(value, "__dict__", None)
         if type(attributes) is dict and not isinstance(value, type):
             found |= {
-                f"{name}.{key}": part for key, part in attributes.items() if generators.is_generator(part)
+                f"{name}.{key}": part
+                for key, part in attributes.items()
+                if generators.is_generator(part)
             }
     return found
 
@@ -58,7 +62,11 @@ def make_iterator(iterable: Any) -> Iterator[Any]:
     Raises:
         ConfigError: It is neither.
     """
-    if callable(iterable) and not isinstance(iterable, Iterable) and not hasattr(iterable, "__getitem__"):
+    if (
+        callable(iterable)
+        and not isinstance(iterable, Iterable)
+        and not hasattr(iterable, "__getitem__")
+    ):
         iterable = iterable()
     try:
         return iter(iterable)
@@ -82,7 +90,9 @@ def replay(
     Raises:
         RestoreError: There were fewer items, or the last one is another.
     """
-    now = RandomStart(rng.capture(), {p: generators.state_of(g) for p, g in generators_in(names()).items()})
+    now = RandomStart(
+        rng.capture(), {p: generators.state_of(g) for p, g in generators_in(names()).items()}
+    )
     if start is not None:
         _set(start, names())
     try:

@@ -416,7 +416,8 @@ class Run:
         return Scene(
             names=names,
             passed=self._passed,
-            held=(*self._settings.include, *names) if isinstance(self.owner, ObjectOwner)
+            held=(*self._settings.include, *names)
+            if isinstance(self.owner, ObjectOwner)
             else self._settings.include,
             values=self.values,
             loops=[LoopScene(lp.iterator, lp.item, lp.start) for lp in self._course.track.active],

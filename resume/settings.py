@@ -56,11 +56,15 @@ def check_settings(**given: Any) -> Settings:
     for parameter, choices in _CHOICES.items():
         if given[parameter] not in choices:
             listed = ", ".join(repr(choice) for choice in choices)
-            raise ConfigError(f"{parameter}={given[parameter]!r} is unknown: choose one of {listed}")
+            raise ConfigError(
+                f"{parameter}={given[parameter]!r} is unknown: choose one of {listed}"
+            )
     for parameter in ("include", "exclude", "overridable"):
         given[parameter] = _names(parameter, given[parameter])
     if not isinstance(given["keep"], int) or given["keep"] < 1:
-        raise ConfigError(f"keep={given['keep']!r}: give the number of generations to keep, at least 1")
+        raise ConfigError(
+            f"keep={given['keep']!r}: give the number of generations to keep, at least 1"
+        )
     expire = given.pop("expire")
     given["expire_s"] = None if expire is None else parse_seconds(expire, "expire")
     given["config"] = _plain("config", given["config"])

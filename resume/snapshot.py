@@ -68,7 +68,9 @@ class Snapshot:
         return tuple(skip for skip in self.encoded.skipped if not skip.name.startswith("."))
 
 
-def capture(scene: Scene, *, reducers: Reducers, sets: bool = True, previews: bool = True) -> Snapshot:
+def capture(
+    scene: Scene, *, reducers: Reducers, sets: bool = True, previews: bool = True
+) -> Snapshot:
     """Encode *scene*.
 
     Raises:
@@ -176,7 +178,11 @@ def _variable(
 
 def _type_name(value: Any) -> str:
     kind = type(value)
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    return (
+        kind.__qualname__
+        if kind.__module__ == "builtins"
+        else f"{kind.__module__}.{kind.__qualname__}"
+    )
 
 
 def _is_array(value: Any) -> bool:
@@ -260,7 +266,9 @@ def revive(
         for depth in range(loops)
     )
     if _RNG not in values:
-        raise RestoreError("the saved state holds no random generators: it was not written by resume")
+        raise RestoreError(
+            "the saved state holds no random generators: it was not written by resume"
+        )
     names = {
         name: value
         for name, value in values.items()

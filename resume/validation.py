@@ -82,7 +82,9 @@ def _check_code(manifest: Manifest, origin: Origin, settings: Settings) -> Verdi
     if settings.on_change == "restart":
         return Verdict(restart=f"the loops of {origin.function} have changed")
     if settings.on_change == "continue":
-        notices.say("%s: the loops of %s have changed; going on as told", manifest.name, origin.function)
+        notices.say(
+            "%s: the loops of %s have changed; going on as told", manifest.name, origin.function
+        )
         return Verdict(is_same_code=False)
     raise CodeChangedError(
         f"the loops of {origin.function} are not those of generation {manifest.number} of "

@@ -16,7 +16,15 @@ from resume.frames.locals import (
     write_locals,
 )
 from resume.frames.looks import Look, static_looks
-from resume.frames.owner import HIDDEN, Token, find_owner, is_function_frame, plant_token
+from resume.frames.owner import (
+    HIDDEN,
+    Token,
+    find_owner,
+    frame_at,
+    is_function_frame,
+    plant_token,
+    running_frames,
+)
 from resume.frames.sites import (
     LoopSite,
     enclosing_loops,
@@ -38,6 +46,7 @@ __all__ = [
     "enclosing_loops",
     "find_owner",
     "fingerprint",
+    "frame_at",
     "has_cell",
     "is_cell_of",
     "is_function_frame",
@@ -48,6 +57,7 @@ __all__ = [
     "places",
     "plant_token",
     "read_locals",
+    "running_frames",
     "safe_point_key",
     "source_digest",
     "source_of",

@@ -22,6 +22,7 @@ debugged (or measured by coverage, which takes the field too).
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from inspect import CO_NEWLOCALS, CO_OPTIMIZED
 from types import CodeType, FrameType
 from typing import Any
@@ -117,3 +118,10 @@ def find_owner(start: FrameType, frame_id: int, code: CodeType) -> FrameType | N
             return frame
         frame = frame.f_back
     return None
+
+
+frame_at: Callable[[int], FrameType] = sys._getframe  # noqa: SLF001 - no public name
+"""The frame so many calls above the one that asks: 0 is the asker's own."""
+
+running_frames: Callable[[], dict[int, FrameType]] = sys._current_frames  # noqa: SLF001 - documented
+"""The innermost frame of every thread, by thread id."""

@@ -16,7 +16,9 @@ class Schedule:
 
     def __init__(self, rate: Duration, iterations: int | None = None) -> None:
         if iterations is not None and (not isinstance(iterations, int) or iterations < 1):
-            raise ConfigError(f"iterations={iterations!r}: give a whole number of at least 1, or None")
+            raise ConfigError(
+                f"iterations={iterations!r}: give a whole number of at least 1, or None"
+            )
         self.is_auto = rate == "auto"
         self.rate_s = 30.0 if rate == "auto" else parse_seconds(rate, "rate")
         self.iterations = iterations
