@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from resume.pickling import functions, holes, tensors, views
+from resume.pickling import functions, holes, sets, tensors, views
 from resume.pickling.builders import builder
 from resume.pickling.reducers import Table
 from resume.pickling.session import Session
@@ -29,8 +29,12 @@ Step: TypeAlias = "tuple[str, Any]"
 
 WIDE = 1_000
 """Containers with more items are not descended into."""
+NOT_FOUND = ("?", None)
+"""The step of an anchor that no living object stands for."""
 EMPTY = ("given", "external", "keep", "class")
 """Kinds without contents."""
+DEEP = 12
+"""Steps from a root at which the search for anchors ends: a chain is no structure."""
 MOST = 5_000
 """Anchors of one save at most; what lies deeper is saved by value."""
 _SIMPLE_KEYS = (str, int, float, bool, type(None))
@@ -115,6 +119,8 @@ def find_anchors(
     seen = {id(thing) for thing in given.values()} | set(taken)
     while waiting and len(found) < MOST:
         holder, name, steps, path = waiting.popleft()
+        if len(steps) >= DEEP:
+            continue
         for step, label, thing in parts(holder):
             if id(thing) in seen or isinstance(thing, _SIMPLE_KEYS):
                 continue
@@ -265,6 +271,8 @@ def follow(thing: Any, steps: tuple[Step, ...]) -> Any:
         LookupError: There is no such part.
     """
     for how, key in steps:
+        if how == NOT_FOUND[0]:
+            raise LookupError("it has no place of its own")
         if how == "c":
             thing = type(thing).__mro__[key]
         elif how == "a":
@@ -291,23 +299,15 @@ def _plain_attribute(thing: Any, name: str) -> Any:
 # ---------------------------------------------------------------- contents
 
 
-def type_name(thing: Any) -> str:
-    """The type of *thing* as a person writes it: `list`, `numpy.ndarray`."""
-    kind = type(thing)
-    return (
-        kind.__qualname__
-        if kind.__module__ == "builtins"
-        else f"{kind.__module__}.{kind.__qualname__}"
-    )
-
-
 def shape_of(thing: Any, kind: str) -> str:
     """What must be the same for contents to go in place: type, and for arrays dtype and shape."""
     if kind == "class":
         return f"{thing.__module__}.{thing.__qualname__}"
     name = f"{type(thing).__module__}.{type(thing).__qualname__}"
     if kind == "array":
-        window = "" if views.base_of(thing) is None else f" {thing.strides} {views.offset_of(thing)}"
+        window = (
+            "" if views.base_of(thing) is None else f" {thing.strides} {views.offset_of(thing)}"
+        )
         return f"{name} {thing.dtype} {thing.shape}{window}"
     if kind == "tensor":
         return f"{name} {thing.dtype} {tuple(thing.shape)} {thing.device}"
@@ -381,7 +381,7 @@ def contents(anchor: Anchor, session: Session) -> Any:
             factory = getattr(thing, "default_factory", None)
             return (dict(thing), factory, dict(getattr(thing, "__dict__", {})))
         case "set":
-            return (list(thing), thing.__sizeof__())
+            return (list(thing), sets.table_size(thing))
         case "array":
             return None if id(views.base_of(thing)) in session.anchored else views.contents(thing)
         case "tensor":
@@ -419,8 +419,7 @@ def put(live: Any, kind: str, content: Any) -> None:
         case "dict":
             _put_dict(live, *content)
         case "set":
-            live.clear()
-            live.update(content[0])
+            put_set(live, *content)
         case "array":
             if content is not None:
                 _put_array(live, content)
@@ -430,6 +429,11 @@ def put(live: Any, kind: str, content: Any) -> None:
             _put_state(live, *content)
         case _:
             return
+
+
+def put_set(live: set[Any], items: list[Any], size: int) -> bool:
+    """Make *live* hold *items*; True where they iterate in their saved order."""
+    return sets.fill(live, items, size)
 
 
 def _put_dict(live: Any, items: dict[Any, Any], factory: Any, attributes: dict[str, Any]) -> None:
@@ -444,9 +448,10 @@ def _put_dict(live: Any, items: dict[Any, Any], factory: Any, attributes: dict[s
 
 
 def _put_array(live: Any, content: Any) -> None:
-    if not live.flags.writeable:
-        live.setflags(write=True)
-    np.copyto(live, content, casting="no")
+    if views.address(live) != views.address(content):
+        if not live.flags.writeable:
+            live.setflags(write=True)
+        np.copyto(live, content, casting="no")
     if not content.flags.writeable:
         live.setflags(write=False)
 

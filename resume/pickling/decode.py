@@ -16,8 +16,9 @@ from typing import Any
 
 from resume.errors import RestoreError
 from resume.pickling import anchors as anchoring
-from resume.pickling import builders
+from resume.pickling import builders, culprits, views
 from resume.pickling.session import Rebuild
+from resume.pickling.standins import StandIns
 from resume.pickling.stream import Reader, unpack
 
 
@@ -86,47 +87,105 @@ def decode(
         DecodeProblem: A class or its state is not what it was; no living object was touched.
         RestoreError: Two saved objects are one in the program, or the other way round.
     """
-    head, body = unpack(stream)
-    spliced = {index for _, index in head["splices"]}
-    reader = Reader(body, [(place, buffers[index]) for place, index in head["splices"]])
-    rebuild = Rebuild(cells=cells, own=own)
-    outside = [buffer for index, buffer in enumerate(buffers) if index not in spliced]
-    unpickler = _Unpickler(reader, rebuild, rename, outside)
-    places = _Places(head, live, anchored, externals).find(rebuild, rename)
-    unpickler.places = places
-    reader_of_places = _prologue(len(places))
-    reader.put_before(reader_of_places)
-    unpickler.load()
-    values = {}
-    for name in head["roots"]:
-        values[name] = _load(unpickler, name)
-    found = []
-    for index, (names, _steps, path, kind, _shape) in enumerate(head["anchors"]):
-        if kind not in anchoring.EMPTY:
-            content = _load(unpickler, path)
-            if names[0] not in untouched:
-                found.append((places[index], kind, content))
-        if kind not in ("given", "external") and not _steps:
-            values |= {name: places[index] for name in names if name not in values}
-    for place, kind, content in found:
-        anchoring.put(place, kind, content)
-    for finish in rebuild.last:
-        finish()
-    kept = {
-        path: places[index]
-        for index, (_, _, path, kind, _) in enumerate(head["anchors"])
-        if kind not in ("given", "external")
-    }
-    return Decoded(values, kept, rebuild.unordered)
+    replaced: set[str] = set()
+    while True:
+        run = _Run(stream, buffers, Rebuild(cells=cells, own=own), rename, stand_ins, replaced)
+        places = _Places(run.head, live, anchored, externals, buffers)
+        try:
+            return run.decode(places, frozenset(untouched))
+        except DecodeProblem as why:
+            if not stand_ins or not why.type or why.type in replaced:
+                raise
+            replaced.add(why.type)  # importable, but its state is refused: show that as well
+        finally:
+            places.undo()
 
 
-def _load(unpickler: _Unpickler, path: str) -> Any:
-    try:
-        return unpickler.load()[0]
-    except MemoryError:
-        raise
-    except Exception as why:
-        raise DecodeProblem(path, unpickler.latest, f"{type(why).__name__}: {why}") from why
+class _Run:
+    """One pass over the stream."""
+
+    def __init__(
+        self,
+        stream: bytes | memoryview,
+        buffers: Sequence[memoryview],
+        rebuild: Rebuild,
+        rename: Mapping[str, str],
+        stand_ins: bool,  # noqa: FBT001
+        replaced: set[str],
+    ) -> None:
+        self.head, body = unpack(stream)
+        spliced = {index for _, index in self.head["splices"]}
+        self.reader = Reader(body, [(at, buffers[index]) for at, index in self.head["splices"]])
+        outside = [buffer for index, buffer in enumerate(buffers) if index not in spliced]
+        self.rebuild = rebuild
+        stands = StandIns(replaced) if stand_ins else None
+        self.unpickler = _Unpickler(self.reader, rebuild, rename, outside, stands)
+        self.plans = _Unpickler(io.BytesIO(self.head["blank"]), rebuild, rename, (), stands)
+
+    def decode(self, where: _Places, untouched: frozenset[str]) -> Decoded:
+        """Decode all, and only then touch what is alive."""
+        places = where.find(self.plans)
+        self.unpickler.places = places
+        self.reader.put_before(_prologue(len(places)))
+        self.unpickler.load()
+        where.remember()
+        values = {name: self._load(name) for name in self.head["roots"]}
+        contents = []
+        for index, (names, steps, path, kind, _) in enumerate(self.head["anchors"]):
+            if kind not in anchoring.EMPTY:
+                content = self._load(path)
+                if names[0] not in untouched:
+                    contents.append((path, places[index], kind, content))
+            if kind not in ("given", "external") and not steps:
+                values |= {name: places[index] for name in names if name not in values}
+        where.refuse_missing()
+        self._put(contents)
+        where.resized.clear()
+        return Decoded(values, where.kept(), self.rebuild.unordered)
+
+    def _put(self, contents: list[tuple[str, Any, str, Any]]) -> None:
+        # Objects before containers: keys and items of those may hash by what those hold.
+        for path, place, kind, content in sorted(contents, key=lambda row: row[2] != "object"):
+            try:
+                if kind == "set":
+                    self.rebuild.unordered += not anchoring.put_set(place, *content)
+                else:
+                    anchoring.put(place, kind, content)
+            except Exception as why:
+                raise DecodeProblem(path, culprits.type_name(place), _text(why)) from why
+        for finish in self.rebuild.last:
+            finish()
+
+    def _load(self, path: str) -> Any:
+        try:
+            return self.unpickler.load()[0]
+        except MemoryError:
+            raise
+        except Exception as why:
+            raise DecodeProblem(
+                path, _class_behind(why) or self.unpickler.latest, _text(why)
+            ) from why
+
+
+def _text(why: Exception) -> str:
+    return f"{type(why).__name__}: {why}"
+
+
+def _class_behind(why: BaseException) -> str:
+    """The class whose method raised *why*; empty where no method of a user's class did."""
+    trace = why.__traceback__
+    found = ""
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if (
+            code.co_name in ("__setstate__", "__new__", "__init__", "__setattr__")
+            and code.co_argcount
+        ):
+            owner = trace.tb_frame.f_locals.get(code.co_varnames[0])
+            kind = owner if isinstance(owner, type) else type(owner)
+            found = found or f"{kind.__module__}.{kind.__qualname__}"
+        trace = trace.tb_next
+    return found
 
 
 def _prologue(count: int) -> bytes:
@@ -140,6 +199,9 @@ def _prologue(count: int) -> bytes:
 class _Missing:
     """Stands where an object that is only referred to is not there: an error if anybody looks."""
 
+    def __init__(self, name: str) -> None:
+        self.name = name
+
 
 class _Places:
     """The living object of every anchor, or a blank."""
@@ -150,17 +212,20 @@ class _Places:
         live: Mapping[str, Any],
         anchored: Mapping[str, Any],
         externals: Mapping[str, Any],
+        buffers: Sequence[memoryview],
     ) -> None:
         self.anchors = head["anchors"]
-        self.packed = head["blank"]
+        self.direct = head["direct"]
+        self.buffers = buffers
         self.live = live
         self.anchored = anchored
         self.externals = externals
         self.plans: list[Any] = []
         self.found: list[Any] = []
         self.resized: list[tuple[bytearray, bytes]] = []
+        self.counts: dict[int, int] = {}
 
-    def find(self, rebuild: Rebuild, rename: Mapping[str, str]) -> list[Any]:
+    def find(self, plans: _Unpickler) -> list[Any]:
         """All of them, in order.
 
         Raises:
@@ -178,23 +243,62 @@ class _Places:
                     )
             self.found.append(here)
         if any(here is None for here in self.found):
-            self.plans = _Unpickler(io.BytesIO(self.packed), rebuild, rename, ()).load()
+            try:
+                self.plans = plans.load()
+            except Exception as why:
+                blamed = _class_behind(why) or plans.latest
+                raise DecodeProblem(self.anchors[0][0][0], blamed, _text(why)) from why
             for index in range(len(self.found)):
                 self._make(index)
         return self.found
+
+    def remember(self) -> None:
+        """Count who looks at what is missing, before anything was decoded."""
+        self.counts = self._count()
+
+    def _count(self) -> dict[int, int]:
+        return {
+            index: sys.getrefcount(thing)
+            for index, thing in enumerate(self.found)
+            if type(thing) is _Missing
+        }
+
+    def refuse_missing(self) -> None:
+        """Raise where a decoded object refers to what is missing."""
+        for index, count in self._count().items():
+            if count > self.counts[index]:
+                name = self.found[index].name
+                raise RestoreError(
+                    f"the saved state refers to {name}, which was left out of it and is not here. "
+                    f"The saved state is whole and stays. Create {name} before the restore, or "
+                    "save it too."
+                )
+
+    def kept(self) -> dict[str, Any]:
+        """By path, what keeps its identity."""
+        return {
+            path: place
+            for place, (_, _, path, kind, _) in zip(self.found, self.anchors, strict=True)
+            if kind not in ("given", "external")
+        }
 
     def _make(self, index: int) -> Any:
         if self.found[index] is None:
             maker, args = self.plans[index]
             args = [self._make(a.index) if type(a) is anchoring.Place else a for a in args]
-            self.found[index] = maker(*args)
+            if index in self.direct and maker is views.blank:
+                shape, dtype, axes = args
+                made = views.array(self.buffers[self.direct[index]], dtype, shape, axes, True)
+                self.found[index] = made
+            else:
+                self.found[index] = maker(*args)
         return self.found[index]
 
     def _alive(self, names: list[str], steps: Any, path: str, kind: str, shape: str) -> Any:
         if kind == "given":
             return _space(names[0])
         if kind == "external":
-            return self.externals.get(names[0], _Missing())
+            return self.externals.get(names[0], _Missing(names[0]))
         if path in self.anchored:
             return self.anchored[path]
         held = [self.live[name] for name in names if name in self.live]
@@ -235,24 +339,30 @@ def _space(name: str) -> Any:
 
 class _Unpickler(pickle.Unpickler):
     def __init__(
-        self, file: Any, rebuild: Rebuild, rename: Mapping[str, str], buffers: Sequence[Any]
+        self,
+        file: Any,
+        rebuild: Rebuild,
+        rename: Mapping[str, str],
+        buffers: Sequence[Any],
+        stands: StandIns | None,
     ) -> None:
         super().__init__(file, buffers=iter(buffers))
         self.rebuild = rebuild
         self.rename = rename
+        self.stands = stands
         self.latest = ""
         self.places: list[Any] = []
 
     def find_class(self, module: str, name: str) -> Any:
         if module == builders.MODULE:
             found = getattr(builders, name)
-            if builders.is_bound(name):
-                return functools.partial(found, self.rebuild)
-            return found
+            return functools.partial(found, self.rebuild) if builders.is_bound(name) else found
         self.latest = f"{module}.{name}"
         new = self.rename.get(self.latest)
         if new is not None:
             module, _, name = new.rpartition(".")
+        if self.stands is not None:
+            return self.stands.find(module, name, super().find_class)
         return super().find_class(module, name)
 
     def persistent_load(self, pid: Any) -> Any:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from resume.pickling import anchors as anchoring
-from resume.pickling import culprits, sharing
+from resume.pickling import culprits, deep, sharing
 from resume.pickling import sets as ordering
 from resume.pickling.reducers import Table
 from resume.pickling.session import Reducers, Session
@@ -83,11 +83,12 @@ def encode(
     del optional  # every root may be left out; what to say about it is the caller's
     skipped = {
         name: Skipped(
-            name, name, anchoring.type_name(value), known_bad[name], EXCLUDE.format(name=name)
+            name, name, culprits.type_name(value), known_bad[name], EXCLUDE.format(name=name)
         )
         for name, value in {**anchors, **roots}.items()
         if name in known_bad
     }
+    levels: dict[str, int] = {}
     while True:
         session = Session(reducers=reducers, cells=cells, own=own)
         attempt = _Attempt(session, with_sets=sets)
@@ -96,34 +97,42 @@ def encode(
             {name: value for name, value in anchors.items() if name not in skipped},
             shallow,
             externals,
+            levels,
         )
         if not attempt.failed:
             return attempt.result(tuple(skipped.values()))
-        skipped.update(attempt.failed)
+        for name, skip in attempt.failed.items():
+            level = levels.get(name, 0)
+            if skip.why == culprits.TOO_DEEP and level < len(deep.LEVELS):
+                levels[name] = level + 1
+            else:
+                skipped[name] = skip
+
+
+class _Pickler(pickle.Pickler):
+    """The C pickler, with room for the two hooks on the instance: no class, no cycle per save."""
 
 
 def _pickler(session: Session, out: Any, callback: Any, *, with_sets: bool) -> pickle.Pickler:
     table = Table(session)
     table[ordering.SetRecord] = ordering.reduce_record
     known = table.__getitem__
+    kinds = frozenset({set, frozenset})
 
     def reducer_override(thing: Any) -> Any:
         reducer = known(type(thing))
         return NotImplemented if reducer is None else reducer(session, thing)
-
-    kinds = frozenset({set, frozenset})
 
     def persistent_id(thing: Any) -> Any:
         if type(thing) in kinds and id(thing) not in session.anchored:
             return ordering.record(session, thing)
         return None
 
-    body: dict[str, Any] = {"reducer_override": staticmethod(reducer_override)}
+    made: Any = _Pickler(out, 5, buffer_callback=callback)
+    made.reducer_override = reducer_override
     if with_sets:
-        body["persistent_id"] = staticmethod(persistent_id)
-    kind: Any = type("_Pickler", (pickle.Pickler,), body)
-    made: pickle.Pickler = kind(out, 5, buffer_callback=callback)
-    return made
+        made.persistent_id = persistent_id
+    return made  # type: ignore[no-any-return]
 
 
 class _Attempt:
@@ -139,7 +148,8 @@ class _Attempt:
         self.ends: list[tuple[Any, str]] = []
         """What was dumped last for a name: all memo places up to its own belong to the name."""
         self.rows: dict[str, Variable] = {}
-        self.head: dict[str, Any] = {}
+        self.head: dict[str, Any] = {"direct": {}}
+        """`direct`: buffer that is all of an array, by anchor: a blank is made right over it."""
         self.anchors: list[anchoring.Anchor] = []
 
     def run(
@@ -148,12 +158,13 @@ class _Attempt:
         given: dict[str, Any],
         shallow: Collection[str],
         externals: Mapping[str, Any],
+        levels: Mapping[str, int],
     ) -> None:
         """Dump everything; what fails is in `failed` afterwards."""
         fixed = [*_hidden(), *anchoring.externals(externals)]
         taken = {id(anchor.thing) for anchor in fixed}
         found, by_value = anchoring.find_anchors(given, self.table, shallow, taken)
-        self.anchors = [*fixed, *found]
+        self.anchors = [*fixed, *found, *self._cuts({**given, **roots}, levels, taken, found)]
         self._blueprints()
         self.pickler.memo = {id(a.thing): (i, a.thing) for i, a in enumerate(self.anchors)}  # type: ignore[attr-defined]
         self.session.anchored = {id(a.thing): a for a in self.anchors}
@@ -164,9 +175,12 @@ class _Attempt:
         values = {**roots, **{name: by_value[name] for name in by_value if name not in roots}}
         for name, value in values.items():
             self._dump(name, name, value, value)
-        for anchor in self.anchors:
+        for index, anchor in enumerate(self.anchors):
             if anchor.root not in self.failed and anchor.kind not in anchoring.EMPTY:
+                before = len(self.writer.buffers)
                 self._dump_contents(anchor)
+                if anchor.kind == "array" and len(self.writer.buffers) == before + 1:
+                    self.head["direct"][index] = before
         self.head["roots"] = list(values)
 
     def result(self, skipped: tuple[Skipped, ...]) -> Encoded:
@@ -180,8 +194,25 @@ class _Attempt:
             skipped=skipped,
             has_sets=self.session.has_sets,
             unordered_sets=self.session.unordered,
-            graph=sharing.Graph(self.pickler, self.ends, self.anchors, self.session.own),
+            graph=sharing.Graph(
+                self.pickler, self.ends, self.anchors, self.session.made, self.session.own
+            ),
         )
+
+    def _cuts(
+        self,
+        values: Mapping[str, Any],
+        levels: Mapping[str, int],
+        taken: set[int],
+        found: list[anchoring.Anchor],
+    ) -> list[anchoring.Anchor]:
+        known = taken | {id(anchor.thing) for anchor in found}
+        pieces: list[anchoring.Anchor] = []
+        for name, level in levels.items():
+            steps = deep.LEVELS[level - 1]
+            pieces += deep.cuts(name, values[name], self.session.again(), known, steps)
+            known |= {id(piece.thing) for piece in pieces}
+        return pieces
 
     def _blueprints(self) -> None:
         # A pickle of its own, for a decode that has no living object: no memo is shared with it,
@@ -195,10 +226,8 @@ class _Attempt:
                 plans.append(None)
                 self._fail(anchor.root, anchor.path, anchor.thing, why)
         out = io.BytesIO()
-        own_session = Session(reducers=self.session.reducers)
-        own_session.own = self.session.own
         try:
-            _pickler(own_session, out, None, with_sets=False).dump(plans)
+            _pickler(self.session.again(), out, None, with_sets=False).dump(plans)
         except MemoryError:
             raise
         except Exception:  # noqa: BLE001
@@ -260,7 +289,7 @@ def _row(name: str, value: Any, size: int) -> Variable:
     shape = getattr(value, "shape", None)
     return Variable(
         name=name,
-        type=anchoring.type_name(value),
+        type=culprits.type_name(value),
         size_bytes=size,
         shape=tuple(shape)
         if isinstance(shape, tuple) and all(type(n) is int for n in shape)

@@ -84,7 +84,7 @@ def _cell(session: Session, thing: types.CellType) -> Any:
         name = session.owner_cell(thing, "")
         if name is not None:
             return frame_cell, (name,)
-    if id(thing) in session.filled and not session.probing:
+    if id(thing) in session.filled:
         return cell, ()
     session.filled.add(id(thing))
     return cell, (), _contents(thing), None, None, fill_cell
@@ -157,7 +157,7 @@ def _function(session: Session, thing: types.FunctionType) -> Any:
         "type_params": getattr(thing, "__type_params__", None),
     }
     name = (module_name, qualname, importable and closure is None)
-    args = (thing.__code__, _home(thing), closure, name)
+    args = (thing.__code__, home_of(thing), closure, name)
     return function, args, state, None, None, fill_function
 
 
@@ -175,13 +175,13 @@ def _fills(session: Session, thing: types.FunctionType) -> list[tuple[Any, Any]]
             continue
         if session.owner_cell is not None and session.owner_cell(target, variable) is not None:
             continue
-        if not session.probing:
-            session.filled.add(id(target))
+        session.filled.add(id(target))
         fills.append((target, _contents(target)))
     return fills
 
 
-def _home(thing: types.FunctionType) -> Any:
+def home_of(thing: types.FunctionType) -> Any:
+    """Name of the module whose globals *thing* uses, or those globals where no module owns them."""
     scope = thing.__globals__
     name = scope.get("__name__")
     owner = sys.modules.get(name) if isinstance(name, str) else None

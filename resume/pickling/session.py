@@ -39,13 +39,10 @@ class Session:
     ) -> None:
         self.reducers = dict(reducers or {})
         self.owner_cell = cells
-        named = (
-            own.items() if isinstance(own, Mapping) else ((str(i), o) for i, o in enumerate(own))
-        )
-        self.own = {id(thing): str(name) for name, thing in named}
-        self.own_types = {
-            type(thing) for thing in (own.values() if isinstance(own, Mapping) else own)
-        }
+        named = own if isinstance(own, Mapping) else {str(i): o for i, o in enumerate(own)}
+        self._named = named
+        self.own = {id(thing): str(name) for name, thing in named.items()}
+        self.own_types = {type(thing) for thing in named.values()}
         self.anchored: Mapping[int, Any] = {}
         """Objects whose place in the memo is taken before the first root."""
         self.filled: set[int] = set()
@@ -60,8 +57,12 @@ class Session:
         """What the next out-of-band buffer holds."""
         self.unordered = 0
         self.has_sets = False
-        self.probing = False
-        """Only looking for a culprit: reducers must not leave traces."""
+
+    def again(self) -> Session:
+        """A fresh session with the same answers, to look for a culprit or for blanks."""
+        made = Session(reducers=self.reducers, cells=self.owner_cell, own=self._named)
+        made.anchored = self.anchored
+        return made
 
 
 @dataclass

@@ -74,7 +74,11 @@ def address(thing: Any) -> int:
 
 @builder
 def array(
-    buffer: Any, dtype: Any, shape: tuple[int, ...], axes: tuple[int, ...], writeable: bool  # noqa: FBT001
+    buffer: Any,
+    dtype: Any,
+    shape: tuple[int, ...],
+    axes: tuple[int, ...],
+    writeable: bool,  # noqa: FBT001
 ) -> Any:
     """An array over *buffer*, or of its own memory where *buffer* is small and of the stream."""
     if isinstance(buffer, memoryview):
@@ -121,7 +125,12 @@ def reduce_owner(session: Session, thing: Any) -> Any:
 
 @builder
 def view(
-    base: Any, dtype: Any, shape: Any, strides: Any, offset: int, writeable: bool  # noqa: FBT001
+    base: Any,
+    dtype: Any,
+    shape: Any,
+    strides: Any,
+    offset: int,
+    writeable: bool,  # noqa: FBT001
 ) -> Any:
     """A view of *base*, *offset* bytes into its memory."""
     memory = _memory(base)
@@ -218,7 +227,11 @@ def contents(thing: Any) -> Any:
 
 @builder
 def window(
-    exporter: Any, cut: tuple[int, int, int], format: str, shape: Any, readonly: bool  # noqa: A002, FBT001
+    exporter: Any,
+    cut: tuple[int, int, int],
+    format: str,
+    shape: Any,
+    readonly: bool,  # noqa: A002, FBT001
 ) -> memoryview:
     """The memoryview of *exporter* from byte `cut[0]`, of `cut[1]` items, `cut[2]` items apart."""
     whole = memoryview(exporter)
