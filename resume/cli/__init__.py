@@ -47,8 +47,8 @@ class _Commands(click.Group):
 
 
 def _report(text: str) -> None:
-    lines = [clean(line) for line in text.splitlines()]
-    click.echo("\n        ".join(["resume: " + lines[0], *lines[1:]] if lines else []), err=True)
+    first, *rest = (clean(line) for line in text.splitlines() or [""])
+    click.echo("\n        ".join([f"resume: {first}", *rest]), err=True)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -52,8 +52,10 @@ def _cleaned(store: Store, *, dry_run: bool, expired: bool) -> dict[str, Any]:
     try:
         with _rehearsal(store.place) if dry_run else _itself(store.place) as place:
             held = Store(place.parent, store.name, retention=retention)
-            row["freed_bytes"] = held.gc()
-            held.unlock()
+            try:
+                row["freed_bytes"] = held.gc()
+            finally:
+                held.unlock()
     except CheckpointBusyError:  # taken since the look above
         row["busy"] = True
     return row

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from resume.cli.demo_runs import steps_for
+
 DEMO = [sys.executable, "-m", "resume", "demo", "--steps", "300"]
 
 
@@ -123,6 +125,28 @@ def test_a_program_that_fails_is_shown_with_its_last_lines(scratch, tmp_path, mo
     assert done.returncode == 1
     assert "no result" in done.stderr
     assert "TypeError" in done.stderr
+
+
+def test_the_program_runs_as_its_first_lines_say(tmp_path):
+    """It is a program like any other: it runs by hand, and a rerun says the same result."""
+    program = [sys.executable, "-m", "resume.cli.demo_program", "40"]
+
+    first, second = (
+        subprocess.run(program, capture_output=True, text=True, check=True) for _ in range(2)
+    )
+
+    assert first.stdout.splitlines()[-2].startswith("step 40 loss ")
+    assert first.stdout.splitlines()[-1].startswith("result {")
+    assert second.stdout.splitlines()[-1] == first.stdout.splitlines()[-1]
+
+
+def test_its_length_follows_the_machine(tmp_path):
+    """Twice the time is about twice the steps, told by a trial of the program itself."""
+    short, long = (steps_for(seconds, tmp_path / str(seconds)) for seconds in (0.01, 60))
+
+    assert short == 200
+    assert long > 1000
+    assert long % 100 == 0
 
 
 def test_ctrl_c_leaves_nothing_behind(scratch):

@@ -220,14 +220,23 @@ def test_the_payload_of_these_tests_would_bite():
     assert Path("unpickled").is_dir()
 
 
-def test_an_error_of_the_disk_is_one_line_with_its_exit_code():
-    """A folder that is a file: no traceback."""
+def test_a_folder_that_is_a_file_holds_no_checkpoint():
+    """No traceback for a wrong path, but the path and what to do."""
     Path("file").write_text("")
 
     result = resume("show", "train", "--folder", "file")
 
     assert result.exit_code == 2
-    assert "Traceback" not in result.output
+    assert f"no checkpoint 'train' in {Path.cwd() / 'file'}" in result.stderr
+
+
+def test_an_error_of_the_disk_is_one_line_with_its_exit_code():
+    """What the operating system refuses is told with the path, exit code 30."""
+    result = resume("rm", "train", "--yes", "--folder", "x" * 5000)
+
+    assert result.exit_code == 30
+    assert result.stderr.startswith("resume: ")
+    assert result.stderr.endswith(": File name too long\n")
 
 
 def test_every_command_has_help_that_says_what_it_does():
