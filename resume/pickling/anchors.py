@@ -138,9 +138,13 @@ def externals(given: Mapping[str, Any]) -> list[Anchor]:
     """Anchors that are only referred to: the program brings them itself."""
     found: dict[int, Anchor] = {}
     for name, thing in given.items():
-        if not isinstance(thing, _NEVER):
+        if not isinstance(thing, _NEVER) or _is_local_class(thing):
             found.setdefault(id(thing), Anchor(thing, name, (), name, "external", [name]))
     return list(found.values())
+
+
+def _is_local_class(thing: Any) -> bool:
+    return isinstance(thing, type) and "<locals>" in thing.__qualname__
 
 
 def _add_needed(found: dict[int, Anchor], anchor: Anchor, taken: Collection[int]) -> None:
@@ -230,6 +234,9 @@ def parts(thing: Any) -> Iterator[tuple[Step, str, Any]]:
         return
     if kind is np.random.Generator:
         yield ("a", "bit_generator"), ".bit_generator", thing.bit_generator
+    elif tensors.is_tensor(thing):
+        if thing.is_leaf and thing.grad is not None:
+            yield ("a", "grad"), ".grad", thing.grad
     elif kind is types.MethodType:
         yield ("a", "__self__"), ".__self__", thing.__self__
     elif not isinstance(thing, _OPAQUE) and not _is_closed(kind):
@@ -301,19 +308,18 @@ def _plain_attribute(thing: Any, name: str) -> Any:
 
 def shape_of(thing: Any, kind: str) -> str:
     """What must be the same for contents to go in place: type, and for arrays dtype and shape."""
-    if kind == "class":
+    if isinstance(thing, type):
         return f"{thing.__module__}.{thing.__qualname__}"
     name = f"{type(thing).__module__}.{type(thing).__qualname__}"
-    if kind == "array":
-        window = (
-            "" if views.base_of(thing) is None else f" {thing.strides} {views.offset_of(thing)}"
-        )
+    if kind == "array" and type(thing) is np.ndarray:
+        is_view = views.base_of(thing) is not None
+        window = f" {thing.strides} {views.offset_of(thing)}" if is_view else ""
         return f"{name} {thing.dtype} {thing.shape}{window}"
-    if kind == "tensor":
+    if kind == "tensor" and tensors.is_tensor(thing):
         return f"{name} {thing.dtype} {tuple(thing.shape)} {thing.device}"
-    if kind == "deque":
+    if kind == "deque" and type(thing) is collections.deque:
         return f"{name} {thing.maxlen}"
-    if kind == "bytearray":
+    if kind == "bytearray" and type(thing) is bytearray:
         return f"{name} {len(thing)}"
     return name
 
@@ -331,7 +337,7 @@ def blueprint(anchor: Anchor, session: Session, places: Mapping[int, int]) -> An
         case "array":
             return _array_blueprint(thing, session, places)
         case "tensor":
-            return tensors.blueprint(thing)
+            return _tensor_blueprint(thing, session, places)
         case "keep":
             return _kept_blueprint(thing, places)
         case "class":
@@ -353,6 +359,13 @@ def _array_blueprint(thing: Any, session: Session, places: Mapping[int, int]) ->
         if reduced is not NotImplemented and id(reduced[1][0]) in places:
             return (views.view, (Place(places[id(reduced[1][0])]), *reduced[1][1:]))
     return (views.blank, (thing.shape, thing.dtype, views.order_of(thing)))
+
+
+def _tensor_blueprint(thing: Any, session: Session, places: Mapping[int, int]) -> Any:
+    array = tensors.lent_by(session, thing)
+    if array is None:
+        return tensors.blueprint(session, thing)
+    return tensors.blueprint_over(Place(places[id(array)]), thing)
 
 
 def _kept_blueprint(thing: Any, places: Mapping[int, int]) -> Any:
@@ -385,7 +398,7 @@ def contents(anchor: Anchor, session: Session) -> Any:
         case "array":
             return None if id(views.base_of(thing)) in session.anchored else views.contents(thing)
         case "tensor":
-            return tensors.contents(thing)
+            return tensors.contents(session, thing)
         case "keep" | "given" | "external":
             return None
     reduced = (*_reduce(thing, session), None, None, None, None)

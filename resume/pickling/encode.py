@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from resume.pickling import anchors as anchoring
-from resume.pickling import culprits, deep, sharing
+from resume.pickling import culprits, deep, sharing, tensors, views
 from resume.pickling import sets as ordering
 from resume.pickling.reducers import Table
 from resume.pickling.session import Reducers, Session
@@ -165,6 +165,12 @@ class _Attempt:
         taken = {id(anchor.thing) for anchor in fixed}
         found, by_value = anchoring.find_anchors(given, self.table, shallow, taken)
         self.anchors = [*fixed, *found, *self._cuts({**given, **roots}, levels, taken, found)]
+        for anchor in self.anchors:
+            if anchor.kind == "array" and views.is_owner(anchor.thing):
+                tensors.note_array(self.session, views.address(anchor.thing), anchor.thing)
+        for anchor in self.anchors:
+            if anchor.kind == "tensor":
+                tensors.note_tensor(self.session, anchor.thing)
         self._blueprints()
         self.pickler.memo = {id(a.thing): (i, a.thing) for i, a in enumerate(self.anchors)}  # type: ignore[attr-defined]
         self.session.anchored = {id(a.thing): a for a in self.anchors}

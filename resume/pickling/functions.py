@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import gc
 import importlib
+import inspect
 import marshal
 import sys
 import types
@@ -190,6 +191,27 @@ def home_of(thing: types.FunctionType) -> Any:
     return scope
 
 
+@builder
+def method(target: Any, held: Any) -> types.MethodType:
+    """The function *target* bound to *held*."""
+    return types.MethodType(target, held)
+
+
+def _method(_session: Session, thing: types.MethodType) -> Any:
+    # pickle asks the instance for the name, which is another method where the instance has one of
+    # that name itself (torch's schedulers wrap `optimizer.step` so).
+    held, name = thing.__self__, getattr(thing.__func__, "__name__", "")
+    kind = held if isinstance(held, type) else type(held)
+    static = inspect.getattr_static(kind, name, None)
+    if isinstance(static, classmethod):
+        static = static.__func__
+    if static is thing.__func__ and (
+        isinstance(held, type) or name not in getattr(held, "__dict__", ())
+    ):
+        return NotImplemented
+    return method, (thing.__func__, held)
+
+
 # ---------------------------------------------------------------- descriptors
 
 
@@ -310,6 +332,7 @@ REDUCERS: dict[type, Reducer] = {
     types.FunctionType: _function,
     types.CodeType: _code,
     types.CellType: _cell,
+    types.MethodType: _method,
     types.MappingProxyType: _mapping_proxy,
     property: _property,
     staticmethod: lambda _s, thing: (staticmethod, (thing.__func__,)),

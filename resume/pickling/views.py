@@ -116,6 +116,7 @@ def reduce_owner(session: Session, thing: Any) -> Any:
     if not is_raw(thing):
         return thing.__reduce__()  # objects, gaps, nothing: numpy's own way, which copies
     session.kind = thing.dtype.str
+    tensors.note_array(session, address(thing), thing)
     buffer = pickle.PickleBuffer(_flat(thing))
     return array, (buffer, thing.dtype, thing.shape, order_of(thing), thing.flags.writeable)
 
