@@ -25,6 +25,7 @@ ROWS: tuple[frozenset[str], ...] = (
     # one save and one restore
     frozenset({"engine", "course"}),
     frozenset({"validation"}),
+    frozenset({"restoring"}),
     frozenset({"run", "null", "loading"}),
     # the user's handles
     frozenset({"checkpoint", "resumable", "script"}),
@@ -174,10 +175,10 @@ def test_store_and_command_line_cannot_unpickle(room):
 @pytest.mark.parametrize(
     ("attributes", "rooms"),
     [
-        # the user's call arrives in the handle and in the loop's iterator; a warning names its line
-        ({"_getframe", "currentframe"}, {"frames", "checkpoint", "loops", "notices"}),
-        # of a module's frame it is the namespace itself, which the owner knows it by
-        ({"f_locals"}, {"frames", "owner"}),
+        # a warning looks for the line of the user's that it is about
+        ({"_getframe", "currentframe"}, {"frames", "notices"}),
+        # an error's traceback holds frames, too, but none that runs
+        ({"f_locals"}, {"frames", "pickling"}),
     ],
     ids=["_getframe", "f_locals"],
 )
