@@ -6,7 +6,6 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -205,6 +204,8 @@ def _run(act: Callable[[Extent], None], extents: Sequence[Extent], total: int) -
         for extent in extents:
             act(extent)
         return
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - large restores only
+
     with ThreadPoolExecutor(threads, "resume-restore") as pool:
         for _ in pool.map(act, extents):  # map hands the first failure on
             pass

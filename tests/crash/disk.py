@@ -155,7 +155,7 @@ def buffer(array: np.ndarray[Any, Any], path: str = "w") -> Buffer:
 
 
 def state(k: int) -> tuple[bytes, list[Buffer]]:
-    """The state of the k-th save: a stream, an array of which little changes, and one that is new."""
+    """The state of the k-th save: a stream, an array of which little changes, and a new one."""
     weights = np.arange((PIECE + 80_000) // 8, dtype="<f4").repeat(2)
     weights[-7] = k
     noise = np.random.default_rng(k).random(10_000)

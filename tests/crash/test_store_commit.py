@@ -166,6 +166,29 @@ def test_a_failed_save_leaves_nothing_behind(tmp_path):
             store.unlock()
 
 
+def test_a_manifest_that_cannot_be_withdrawn_keeps_its_body(tmp_path):
+    """The last fsync fails, and so does taking the manifest back: then the generation is whole."""
+    prepare(tmp_path / "c", 1)
+
+    class Stubborn(Watched):
+        def sync_folder(self, path):
+            if (path / "00000002.ckpt.manifest.json").exists():
+                raise OSError(errno.EIO, "no")
+            super().sync_folder(path)
+
+        def unlink(self, path):
+            if path.name == "00000002.ckpt.manifest.json":
+                raise OSError(errno.EIO, "no")
+            super().unlink(path)
+
+    store = Store(tmp_path / "c", "x", disk=Stubborn())
+    with pytest.raises(StoreError):
+        save(store, 2, store.newest())
+    store.unlock()
+
+    assert check(tmp_path / "c", 1) == 2
+
+
 def test_a_really_full_disk(tmp_path):
     """A tmpfs of 1 MiB: the second save does not fit, the first stays whole, a smaller one fits."""
     mounted = tmp_path / "small"
