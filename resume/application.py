@@ -1,4 +1,4 @@
-"""Putting a decoded state into its owner: names, random generators, and nothing stale beside them."""
+"""Putting a decoded state into its owner: names, random generators, and nothing stale beside."""
 
 from __future__ import annotations
 
@@ -44,13 +44,12 @@ class Application:
         Raises:
             RestoreError: The state cannot be brought back whole; no name was bound.
         """
-        externals = {name: names[name] for name in self._skipped if name in names}
         revived = revive(
             content,
             loops=self._loops,
             live=self._live,
             anchored=self._anchored,
-            externals=externals,
+            externals=self._owner.read(frame),
             untouched=self._keep,
             own=self._own,
             cells=self._cells(frame),
@@ -65,7 +64,7 @@ class Application:
         return revived
 
     def unbind_later_names(self, frame: FrameType | None, names: Collection[str]) -> None:
-        """At the door: names that were not bound when the state was saved are not bound after it."""
+        """At the door: a name that was not bound when the state was saved is not bound after it."""
         assert self.revived is not None
         known = self.revived.names.keys() | self._skipped | self._keep
         later = [name for name in names if name not in known]

@@ -60,8 +60,8 @@ class Checkpoint(MutableMapping[str, Any]):
             `{env:VAR}`.
         of: Save this object instead of the function's variables; what classes want (`of=self`).
         folder:
-            Folder of the checkpoints. Default: `RESUME_DIR`, else the nearest `.checkpoints` here or
-            above up to the root of the version-controlled tree, else a new one here.
+            Folder of the checkpoints. Default: `RESUME_DIR`, else the nearest `.checkpoints` here
+            or above up to the root of the version-controlled tree, else a new one here.
         clean: Set aside what is there and start anew.
         rate: Seconds between throttled saves; `"auto"` keeps them under one hundredth of the time.
         iterations: Save at every n-th safe point too.
@@ -78,7 +78,7 @@ class Checkpoint(MutableMapping[str, Any]):
         extra: JSON, or a callable that gives it, for the manifest; never restored.
         keep: Generations to keep.
         keep_every: Keep every n-th generation for ever, too.
-        keep_best: Keep the generation with the least value of this variable; `"-name"`: the greatest.
+        keep_best: Keep the generation with the least value of this variable; `"-name"`: the most.
         expire: Age at which a complete state is set aside, None for never. Interrupted ones stay.
         strict: A variable that cannot be saved raises `UnpicklableError` instead of a warning.
         on_save_error: `"warn"` says a failed save in one line and goes on; `"raise"` raises.
@@ -99,7 +99,7 @@ class Checkpoint(MutableMapping[str, Any]):
 
     __slots__ = ("__weakref__", "_run")
 
-    def __new__(cls, name: str | None = None, **options: Any) -> Checkpoint:
+    def __new__(cls, name: str | None = None, **_options: Any) -> Checkpoint:
         """A checkpoint, or a `NullCheckpoint` where this process is not to save."""
         why = _why_off(frame_at(1))
         if why is None:
@@ -167,7 +167,7 @@ class Checkpoint(MutableMapping[str, Any]):
         frame = frame_at(1)
         place, is_above = find_folder(None if folder is None else os.fspath(folder))
         runs: list[Run] = []
-        owner = _owner(frame, of, lambda: runs[0].owner_ended())
+        owner = _owner(frame, of, lambda: runs[0].owner_ended())  # noqa: PLW0108 - no run yet
         arguments = (
             argument_values(frame.f_code, read_locals(frame))
             if isinstance(owner, FrameOwner)
@@ -405,9 +405,9 @@ def _enlist(run: Run, frame: FrameType) -> None:
         other = None
     if isinstance(other, Run) and not isinstance(run.owner, ObjectOwner):
         raise CheckpointBusyError(
-            f"checkpoint {run.title!r} of {run.owner.title} is live already: {other.owner.title} made "
-            "it and has not ended (recursion, another thread, or two checkpoints of one name). Give "
-            "this one a name of its own: Checkpoint(name='...-{depth}'), with an argument that tells "
-            "them apart"
+            f"checkpoint {run.title!r} of {run.owner.title} is live already: {other.owner.title} "
+            "made it and has not ended (recursion, another thread, or two checkpoints of one name). "
+            "Give this one a name of its own: Checkpoint(name='...-{depth}'), with an argument that "
+            "tells them apart"
         )
     registry.add(run)

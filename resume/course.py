@@ -1,8 +1,8 @@
 """The course of a run through its loops: where it is, which places are safe, how it finds back.
 
 The loops of the owner report here. A safe point between two items is saved with the path of loops
-around it; on a rerun the same loops lead the program back to that place, its *door*, where the saved
-state is applied once more, so that what the statements on the way did to it is undone.
+around it; on a rerun the same loops lead the program back to that place, its *door*, where the
+saved state is applied once more, so that what the statements on the way did to it is undone.
 """
 
 from __future__ import annotations
@@ -108,9 +108,10 @@ class Course:
         """A safe point in no loop, on the way back: nothing is saved, and it may be the door."""
         assert self.way is not None
         self.check_way()
-        if self.way.position.door == "call" and frame is not None and frame is caller:
-            if self.straight_position(frame, caller).call == self.way.position.call:
-                self._arrive(frame)
+        if self.way.position.door != "call" or frame is None or frame is not caller:
+            return
+        if self.straight_position(frame, caller).call == self.way.position.call:
+            self._arrive(frame)
 
     def end_position(self) -> Position:
         """The end of the block."""
@@ -119,7 +120,7 @@ class Course:
     # --- loops ---------------------------------------------------------------------------------
 
     def begin_loop(self, iterable: Any, name: str | None, caller: FrameType) -> Any:
-        """The iterator for a `for` statement of the owner that starts at *caller*'s present line."""
+        """The iterator for a `for` statement of the owner that starts where *caller* stands."""
         site = loop_site(caller.f_code, caller.f_lasti)
         if isinstance(site, str):
             raise ConfigError(_misplaced(site, caller.f_lineno))
@@ -314,6 +315,6 @@ def _plain_loop_around(site: LoopSite, track: Track) -> str:
     is_for, line = plain[0] if plain else (True, site.line)
     return (
         f"chp.loop() at line {site.line} stands inside a plain `{'for' if is_for else 'while'}` "
-        f"(line {line}): a rerun could not tell which pass it was in. Make the outer loop a chp.loop "
-        "too, or use @resumable"
+        f"(line {line}): a rerun could not tell which pass it was in. Make the outer loop a "
+        "chp.loop too, or use @resumable"
     )

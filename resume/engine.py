@@ -83,7 +83,7 @@ class Engine:
         return self.store.name
 
     def choose_line(self, call: Call) -> bool:
-        """Open the line that belongs to *call*; tells whether its state is that of the same call."""
+        """Open the line that belongs to *call*; tells whether its state is of that very call."""
         newest = self.store.newest()
         if newest is None or self._settings.args != "call":
             return True
@@ -148,7 +148,13 @@ class Engine:
         """Capture *scene* and commit it.
 
         Args:
+            scene: What is alive now.
             position: Where the owner stands; whether its loops went by value is filled in here.
+            call: The call that the state belongs to.
+            trigger: What asked for the save.
+            reducers: The user's own, by type.
+            complete: The block has ended.
+            base: For a complete one: the generation that a rerun goes on from.
             digest: Gives the digest of a loop's last item.
 
         Raises:

@@ -80,7 +80,10 @@ class SweepError(ResumeError):
 
 
 class Preempted(SystemExit):
-    """The program was asked to leave, and its state is saved. Exit status 143."""
+    """The program was asked to leave, and its state is saved: exit status 143.
+
+    A way to leave and no failure: `except Exception` must not catch it.
+    """
 
     def __init__(self, code: int = 143) -> None:
         super().__init__(code)

@@ -6,9 +6,9 @@ again and the finished items not.
 What does not work: jumping there (`frame.f_lineno` cannot enter a `for`), and trusting the order in
 which `loop()` is called (a branch may take another turn after the restore).
 
-What we do: each `for` over a `chp.loop` has a key (its ordinal in the code), the running ones form a
-path, and beside each step of the path stand the keys of the loops already finished in the same pass.
-On the way back a loop on the path hands out the item that was in work, a finished one hands out
+What we do: each `for` over a `chp.loop` has a key (its ordinal in the code), the running ones form
+a path, and beside each step of it stand the keys of the loops already finished in the same pass. On
+the way back a loop on the path hands out the item that was in work, a finished one hands out
 nothing, and any other that asks for an item shows that the program took another turn: that is an
 error, and nothing was saved on the way.
 

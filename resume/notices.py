@@ -61,7 +61,7 @@ def say(text: str, *args: object, level: int = logging.INFO) -> None:
 
 def warn(text: str) -> None:
     """A `ResumeWarning` that points at the innermost line of the user's own code."""
-    frame = user_frame(sys._getframe(1))
+    frame = user_frame(sys._getframe(1))  # noqa: SLF001 - below the room of frames
     if frame is None:
         warnings.warn(text, ResumeWarning, stacklevel=2)
         return

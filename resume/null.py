@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from resume.replay import make_iterator
 from resume.results import SWITCHED_OFF, Deferred, Restored
@@ -40,11 +40,11 @@ class NullCheckpoint(MutableMapping[str, Any]):
         self._values.update(values)
         return SWITCHED_OFF
 
-    def loop(self, iterable: Any, *, name: str | None = None) -> Iterator[Any]:
+    def loop(self, iterable: Any, *, name: str | None = None) -> Iterator[Any]:  # noqa: ARG002
         """The items of *iterable*, or of what it returns where it is a callable."""
         return make_iterator(iterable)
 
-    def __enter__(self) -> NullCheckpoint:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -75,17 +75,21 @@ class FrameOwner:
         self._token = weakref.ref(token, lambda _: on_end())
 
     def find(self, start: FrameType | None) -> FrameType | None:
+        """See `Owner.find`."""
         if start is None or self._token() is None:
             return None
         return find_owner(start, self._frame_id, self.code)
 
     def read(self, frame: FrameType | None) -> dict[str, Any]:
+        """See `Owner.read`."""
         return read_locals(self._here(frame))
 
     def write(self, frame: FrameType | None, values: Mapping[str, Any]) -> list[str]:
+        """See `Owner.write`."""
         return list(write_locals(self._here(frame), values))
 
     def unbind(self, frame: FrameType | None, names: Collection[str]) -> None:
+        """See `Owner.unbind`."""
         delete_locals(self._here(frame), names)
 
     def is_alive(self) -> bool:
@@ -105,6 +109,7 @@ class FrameOwner:
         return is_cell_of(frame, name, cell)
 
     def _here(self, frame: FrameType | None) -> FrameType:
+        """See `Owner.is_alive`."""
         if frame is None:
             raise ConfigError(
                 f"{self.title} has returned, so there is nothing left to save: make the checkpoint "
@@ -122,6 +127,7 @@ class NamespaceOwner:
         self.names = namespace_of(frame)
 
     def find(self, start: FrameType | None) -> FrameType | None:
+        """See `Owner.find`."""
         while start is not None:
             # f_locals of a function frame is not read: that would fill its dict on 3.11 and 3.12
             if not is_function_frame(start) and _namespace(start) is self.names:
@@ -130,17 +136,21 @@ class NamespaceOwner:
         return None
 
     def read(self, frame: FrameType | None) -> dict[str, Any]:
+        """See `Owner.read`."""
         return dict(self.names)
 
     def write(self, frame: FrameType | None, values: Mapping[str, Any]) -> list[str]:
+        """See `Owner.write`."""
         self.names.update(values)
         return []
 
     def unbind(self, frame: FrameType | None, names: Collection[str]) -> None:
+        """See `Owner.unbind`."""
         for name in names:
             self.names.pop(name, None)
 
     def is_alive(self) -> bool:
+        """See `Owner.is_alive`."""
         return True
 
 
@@ -162,18 +172,23 @@ class ObjectOwner:
         self.object = of
 
     def find(self, start: FrameType | None) -> FrameType | None:
+        """See `Owner.find`."""
         return None
 
     def read(self, frame: FrameType | None) -> dict[str, Any]:
+        """See `Owner.read`."""
         return {self.NAME: self.object}
 
     def write(self, frame: FrameType | None, values: Mapping[str, Any]) -> list[str]:
+        """See `Owner.write`."""
         return []  # the object was changed in place
 
     def unbind(self, frame: FrameType | None, names: Collection[str]) -> None:
-        return None
+        """See `Owner.unbind`."""
+        return
 
     def is_alive(self) -> bool:
+        """See `Owner.is_alive`."""
         return True
 
 
@@ -241,6 +256,17 @@ def _is_defined_again(name: str, value: Any, owner: Owner, names: Mapping[str, A
         is_here = any(constant.co_name == name for constant in defined)
         return is_here and value.__qualname__ == f"{code.co_qualname}.<locals>.{name}"
     return value.__qualname__ == name and value.__module__ == names.get("__name__")
+
+
+def local_classes(names: Mapping[str, Any], owner: Owner) -> dict[str, type]:
+    """Classes that the owner's code makes anew in each run, and objects of the state may be of."""
+    return {
+        name: value
+        for name, value in names.items()
+        if isinstance(value, type)
+        and "<locals>" in value.__qualname__
+        and _is_defined_again(name, value, owner, names)
+    }
 
 
 def reachable_mutables(roots: Collection[Any], limit: int = 20_000) -> dict[int, Any]:

@@ -1,4 +1,4 @@
-"""The runs that are live in this process: who holds a name, and what a fork or an exit does to them."""
+"""The runs that are live in this process: who holds a name, what a fork and an exit do to them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,17 @@ class LiveRun(Protocol):
 
     title: str
 
-    def is_alive(self) -> bool: ...
-    def close(self) -> None: ...
-    def switch_off(self) -> None: ...
-    def at_exit(self) -> None: ...
+    def is_alive(self) -> bool:
+        """Whether its owner can still come to a safe point."""
+
+    def close(self) -> None:
+        """Let go of everything."""
+
+    def switch_off(self) -> None:
+        """This is a forked child: save nothing any more."""
+
+    def at_exit(self) -> None:
+        """The interpreter ends."""
 
 
 _lock = threading.RLock()

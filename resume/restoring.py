@@ -1,4 +1,4 @@
-"""One `restore()`: which generation belongs to this call, whether it fits, and what is brought back."""
+"""One `restore()`: which generation belongs to the call, whether it fits, what is brought back."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class Restoring:
     def _restore_complete(
         self, final: Manifest, frame: FrameType | None, *, is_same_code: bool
     ) -> Restored:
-        """A finished block runs again from the last place before its end, then gets its final state.
+        """Run a finished block again from the last place before its end; then set its final state.
 
         So its last statements see what they saw, and what it returns or prints is the same again.
         """

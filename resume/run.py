@@ -23,7 +23,14 @@ from resume.engine import Engine
 from resume.errors import CaptureError, CheckpointBusyError, ConfigError, ResumeError, StoreError
 from resume.frames import static_looks
 from resume.loops import Loop, LoopIterator
-from resume.owner import FrameOwner, NamespaceOwner, ObjectOwner, Owner, state_names
+from resume.owner import (
+    FrameOwner,
+    NamespaceOwner,
+    ObjectOwner,
+    Owner,
+    local_classes,
+    state_names,
+)
 from resume.pickling import Reducers
 from resume.position import Position
 from resume.replay import item_digest, make_iterator
@@ -277,9 +284,10 @@ class Run:
     def _refuse_unskippable(self) -> None:
         if self.course.track.left_elsewhere() is not None:
             raise ConfigError(
-                f"{self.title}: a chp.loop was left by return, an exception, or break past its else, "
-                "so a rerun could not skip it, and nothing can be saved behind it. Leave the loop by "
-                "a plain break (set a flag), give it a function of its own, or use @resumable"
+                f"{self.title}: a chp.loop was left by return, an exception, or break past its "
+                "else, so a rerun could not skip it, and nothing can be saved behind it. Leave the "
+                "loop by a plain break (set a flag), give it a function of its own, or use "
+                "@resumable"
             )
 
     def names(self, frame: FrameType | None) -> Mapping[str, Any]:
@@ -305,6 +313,7 @@ class Run:
             values=self.values,
             loops=[LoopScene(lp.iterator, lp.item, lp.start) for lp in self.course.track.active],
             externals=externals,
+            classes=local_classes(self.owner.read(frame), self.owner),
             own=self._own,
             cells=self._cells(frame, names),
         )
@@ -330,16 +339,16 @@ class Run:
         self._check_usable()
         if isinstance(self.owner, ObjectOwner):
             raise ConfigError(
-                "chp.loop() needs the names of the function that loops, and Checkpoint(of=...) saves "
-                "an object only. Use `while self.epoch < n:` with sync(), or a Checkpoint() in the "
+                "chp.loop() needs the names of the function that loops, and Checkpoint(of=...) "
+                "saves an object only. Use `while self.epoch < n:` with sync(), or a Checkpoint() in the "
                 "function itself"
             )
         if not self._is_open:
             self._restoring.open_unrestored()
         if self._owner_frame(caller) is not caller:
             raise ConfigError(
-                f"chp.loop() was called in {caller.f_code.co_qualname}, and the checkpoint belongs to "
-                f"{self.owner.title}: only a `for` there can be led back to its place"
+                f"chp.loop() was called in {caller.f_code.co_qualname}, and the checkpoint belongs "
+                f"to {self.owner.title}: only a `for` there can be led back to its place"
             )
         return self.course.begin_loop(iterable, name, caller)
 
@@ -468,8 +477,8 @@ class Run:
         frame = self.owner.find(caller)
         if frame is None and not isinstance(self.owner, ObjectOwner):
             raise ConfigError(
-                f"{self.owner.title} has returned or is not running here, so its variables cannot be "
-                "saved: make the checkpoint in the function that loops, or use Checkpoint(of=self)"
+                f"{self.owner.title} has returned or is not running here, so its variables cannot "
+                "be saved: make the checkpoint in the function that loops, or use Checkpoint(of=self)"
             )
         return frame
 

@@ -71,7 +71,7 @@ def check_settings(**given: Any) -> Settings:
     if not callable(given["extra"]):
         given["extra"] = _plain("extra", given["extra"])
     if given["rate"] is None:
-        given["rate"] = os.environ.get("RESUME_RATE", 30.0)
+        given["rate"] = os.environ.get("RESUME_RATE", "30s")
     return Settings(**given)
 
 

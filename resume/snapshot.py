@@ -48,6 +48,8 @@ class Scene:
     loops: Sequence[LoopScene] = ()
     externals: Mapping[str, Any] = field(default_factory=dict)
     """Names that `exclude=` leaves out: referred to, never written."""
+    classes: Mapping[str, type] = field(default_factory=dict)
+    """Classes that the rerun makes anew: referred to by name."""
     own: Mapping[str, Any] = field(default_factory=dict)
     cells: Callable[[CellType, str], str | None] | None = None
 
@@ -89,7 +91,7 @@ def capture(
         roots,
         anchors=anchors,
         shallow=[name for name in anchors if name not in deep],
-        externals=scene.externals,
+        externals={**scene.externals, **scene.classes},
         reducers=reducers,
         own=scene.own,
         cells=scene.cells,
@@ -195,7 +197,7 @@ _short.maxlevel = 2
 
 
 def preview(name: str, value: Any) -> str:
-    """A short text of a built-in value; no code of the user's runs for it, and secrets show `***`."""
+    """A short text of a built-in value; no code of the user's runs, and secrets show `***`."""
     if SECRET.search(name):
         return "***"
     if type(value).__module__ != "builtins" or not _is_plain(value, 3):

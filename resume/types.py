@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-JSON: TypeAlias = "None | bool | int | float | str | list[JSON] | dict[str, JSON]"
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Buffer:
     path: str
     """Variable that it was met under (`model`), for pairing with the previous save."""
     view: memoryview
-    """The live memory: one-dimensional, format `B`, C-contiguous. Others may write to it meanwhile."""
+    """The live memory: one-dimensional, format `B`, C-contiguous. Others may write to it."""
     kind: str
     """What the bytes are (`<f8`, `bytes`): a hint for pairing and compression."""
 

@@ -36,7 +36,8 @@ def parse_seconds(value: Duration, what: str = "duration") -> float:
         seconds = _sum_of_parts(seconds, what)
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
         raise ConfigError(
-            f"{what}={value!r} is no duration: give seconds (30), text ('5m', '1h30m') or a timedelta"
+            f"{what}={value!r} is no duration: give seconds (30), text ('5m', '1h30m') or a "
+            "timedelta"
         )
     return float(seconds)
 

@@ -61,8 +61,8 @@ def _check_config(manifest: Manifest, settings: Settings) -> None:
         return
     listed = "\n".join(f"  {path}: saved {old}, now {new}" for path, old, new in changed)
     raise ConfigChangedError(
-        f"config differs from that of generation {manifest.number} of {manifest.name!r}:\n{listed}\n"
-        "Nothing was changed. Put it back, allow it with overridable=[...], or start anew with "
+        f"config differs from that of generation {manifest.number} of {manifest.name!r}:\n"
+        f"{listed}\nNothing was changed. Put it back, allow it with overridable=[...], or start anew with "
         "Checkpoint(clean=True)"
     )
 
@@ -89,7 +89,8 @@ def _check_code(manifest: Manifest, origin: Origin, settings: Settings) -> Verdi
     raise CodeChangedError(
         f"the loops of {origin.function} are not those of generation {manifest.number} of "
         f"{manifest.name!r}:\n{difference}\nNothing was changed. Put the code back, or choose: "
-        "Checkpoint(on_change='continue') takes the state all the same, on_change='restart' starts anew"
+        "Checkpoint(on_change='continue') takes the state all the same, on_change='restart' starts "
+        "anew"
     )
 
 
