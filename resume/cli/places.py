@@ -68,8 +68,11 @@ def label(store: Store) -> str:
     if "@" not in store.name:
         return store.name
     manifest = next((e.manifest for e in store.entries() if e.manifest is not None), None)
-    arguments = manifest.draft.call.get("arguments") if manifest else None
-    return show_call(store.name, arguments) if isinstance(arguments, dict) else store.name
+    call = manifest.draft.call if manifest else {}
+    arguments, digest = call.get("arguments"), str(call.get("digest"))
+    if not isinstance(arguments, dict) or not store.name.endswith(f"@{digest[:8]}"):
+        return store.name
+    return show_call(store.name, arguments)
 
 
 def newest(entries: Sequence[Entry]) -> Manifest | None:

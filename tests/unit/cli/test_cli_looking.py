@@ -36,6 +36,13 @@ def test_ls_shows_a_call_with_a_line_of_its_own_by_its_arguments():
     assert by_label["generation"] == resume_json("show", "train@3f2a91c0")["generation"]
 
 
+def test_a_name_with_an_at_sign_of_its_own_stays_as_it_is():
+    """`me@home` is no line of a call: its user chose the name."""
+    fill(FOLDER, "me@home", DRAFT)
+
+    assert resume_json("ls")[0]["shown_as"] == "me@home"
+
+
 def test_ls_all_shows_lines_that_were_set_aside():
     """A line that another took the place of is shown by `--all` alone."""
     fill(FOLDER, "train", DRAFT)
