@@ -156,9 +156,14 @@ def _add_needed(found: dict[int, Anchor], anchor: Anchor, taken: Collection[int]
             steps = (*anchor.steps, ("a", "base"))
             found[id(base)] = Anchor(base, name, steps, f"{anchor.path}.base", "array")
             _add_needed(found, found[id(base)], taken)
+    if type(thing) is np.random.Generator and id(thing.bit_generator) not in found:
+        inner = thing.bit_generator
+        if id(inner) not in taken:
+            steps = (*anchor.steps, ("a", "bit_generator"))
+            found[id(inner)] = Anchor(inner, name, steps, f"{anchor.path}.bit_generator", "object")
     if anchor.kind == "object":
         for index, base in enumerate(type(thing).__mro__):
-            if id(base) not in found and _is_local(base):
+            if id(base) not in found and id(base) not in taken and _is_local(base):
                 path = f"{base.__module__}.{base.__qualname__}"
                 found[id(base)] = Anchor(base, name, (*anchor.steps, ("c", index)), path, "class")
 
@@ -209,7 +214,9 @@ def _kind_of_instance(thing: Any, kind: type, table: Table) -> str | None:
         return None
     if table[kind] is not None and kind is not random.Random and not tensors.owns(kind):
         return None
-    if hasattr(kind, "__setstate__"):
+    if hasattr(kind, "__next__") and not hasattr(thing, "__dict__"):
+        return None  # iterators of the interpreter are made over what they walk, never filled
+    if hasattr(kind, "__setstate__") or kind is types.SimpleNamespace:
         return "object"
     default = kind.__reduce_ex__ is object.__reduce_ex__ and kind.__reduce__ is object.__reduce__
     has_state = hasattr(thing, "__dict__") or bool(_slots(kind))
