@@ -79,7 +79,7 @@ def _take_cupy(cupy: Any) -> Any:
     for device in range(cupy.cuda.runtime.getDeviceCount()):
         with cupy.cuda.Device(device):
             generator = cupy.random.get_random_state()
-            held.append(cupy.asnumpy(generator._bit_generator.state) if False else generator)
+            held.append(generator)
     return held
 
 

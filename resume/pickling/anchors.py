@@ -12,16 +12,14 @@ import copyreg
 import enum
 import logging
 import random
-import threading
 import types
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from resume.pickling import functions, holes, sets, tensors, views
-from resume.pickling.builders import builder
+from resume.pickling import functions, holes, tensors, views
 from resume.pickling.reducers import Table
 from resume.pickling.session import Session
 
@@ -38,7 +36,7 @@ DEEP = 12
 MOST = 5_000
 """Anchors of one save at most; what lies deeper is saved by value."""
 _SIMPLE_KEYS = (str, int, float, bool, type(None))
-_PLAIN = {
+_PLAIN: dict[Any, str] = {
     list: "list",
     dict: "dict",
     set: "set",
@@ -65,14 +63,6 @@ _NEVER = (
     type(None),
 )
 _OPAQUE = (logging.Logger, enum.Enum, type, types.ModuleType, types.FunctionType)
-
-
-@builder
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Stands in a blueprint for another anchor's object."""
-
-    index: int
 
 
 @dataclass
@@ -102,13 +92,13 @@ def find_anchors(
     """
     found: dict[int, Anchor] = {}
     by_value: dict[str, Any] = {}
-    waiting: collections.deque[tuple[Any, str, tuple[Step, ...], str]] = collections.deque()
+    waiting: collections.deque[Anchor] = collections.deque()
     for name, thing in given.items():
         if id(thing) in found:
             found[id(thing)].names.append(name)
             continue
         if name not in shallow:
-            waiting.append((thing, name, (), name))
+            waiting.append(Anchor(thing, name, (), name, ""))
         kind = None if id(thing) in taken else kind_of(thing, table)
         if kind is None:
             by_value[name] = thing
@@ -118,20 +108,23 @@ def find_anchors(
         _add_needed(found, anchor, taken)
     seen = {id(thing) for thing in given.values()} | set(taken)
     while waiting and len(found) < MOST:
-        holder, name, steps, path = waiting.popleft()
-        if len(steps) >= DEEP:
-            continue
-        for step, label, thing in parts(holder):
-            if id(thing) in seen or isinstance(thing, _SIMPLE_KEYS):
-                continue
-            seen.add(id(thing))
-            here = (*steps, step)
-            kind = kind_of(thing, table)
-            if kind is not None and id(thing) not in found:
-                found[id(thing)] = Anchor(thing, name, here, path + label, kind)
-                _add_needed(found, found[id(thing)], taken)
-            waiting.append((thing, name, here, path + label))
+        holder = waiting.popleft()
+        for part in _parts_of(holder, seen):
+            kind = kind_of(part.thing, table)
+            if kind is not None and id(part.thing) not in found:
+                found[id(part.thing)] = anchor = replace(part, kind=kind)
+                _add_needed(found, anchor, taken)
+            waiting.append(part)
     return list(found.values()), by_value
+
+
+def _parts_of(holder: Anchor, seen: set[int]) -> Iterator[Anchor]:
+    if len(holder.steps) >= DEEP:
+        return
+    for step, label, thing in parts(holder.thing):
+        if id(thing) not in seen and not isinstance(thing, _SIMPLE_KEYS):
+            seen.add(id(thing))
+            yield Anchor(thing, holder.root, (*holder.steps, step), holder.path + label, "")
 
 
 def externals(given: Mapping[str, Any]) -> list[Anchor]:
@@ -177,7 +170,7 @@ def can_anchor(thing: Any) -> bool:
     return kind_of(thing, Table(Session())) is not None
 
 
-def kind_of(thing: Any, table: Table) -> str | None:
+def kind_of(thing: Any, table: Table) -> str | None:  # noqa: PLR0911 - one line a kind
     """How the contents of *thing* can be put back in place; None where they cannot."""
     kind = type(thing)
     if kind in _PLAIN:
@@ -218,49 +211,57 @@ def _kind_of_instance(thing: Any, kind: type, table: Table) -> str | None:
         return None  # iterators of the interpreter are made over what they walk, never filled
     if hasattr(kind, "__setstate__") or kind is types.SimpleNamespace:
         return "object"
-    default = kind.__reduce_ex__ is object.__reduce_ex__ and kind.__reduce__ is object.__reduce__
-    has_state = hasattr(thing, "__dict__") or bool(_slots(kind))
+    default = inherits(kind, "__reduce_ex__") and inherits(kind, "__reduce__")
+    has_state = hasattr(thing, "__dict__") or bool(slots_of(kind))
     return "object" if default and has_state else None
 
 
+def inherits(kind: type, name: str) -> bool:
+    """Whether *kind* has the method *name* from `object`."""
+    return getattr(kind, name) is getattr(object, name)
+
+
 def _global_state() -> Any:
-    return np.random.mtrand._rand  # type: ignore[attr-defined]  # noqa: SLF001
+    return np.random.mtrand._rand  # noqa: SLF001
 
 
 def parts(thing: Any) -> Iterator[tuple[Step, str, Any]]:
     """What *thing* holds, each with the step that leads there and how a person writes it."""
+    if isinstance(thing, list | tuple | collections.deque | dict) and len(thing) <= WIDE:
+        yield from _items(thing)
     kind = type(thing)
-    if isinstance(thing, list | tuple | collections.deque):
-        if len(thing) <= WIDE:
-            yield from ((("i", i), f"[{i}]", item) for i, item in enumerate(thing))
-    elif isinstance(thing, dict) and len(thing) <= WIDE:
-        for key, item in thing.items():
-            if type(key) in _SIMPLE_KEYS:
-                yield ("k", key), f"[{key!r}]", item
-    if kind is np.ndarray:
-        return
-    if kind is np.random.Generator:
-        yield ("a", "bit_generator"), ".bit_generator", thing.bit_generator
+    named = _NAMED.get(kind)
+    if named is not None:
+        yield ("a", named), f".{named}", getattr(thing, named)
     elif tensors.is_tensor(thing):
         if thing.is_leaf and thing.grad is not None:
             yield ("a", "grad"), ".grad", thing.grad
-    elif kind is types.MethodType:
-        yield ("a", "__self__"), ".__self__", thing.__self__
-    elif not isinstance(thing, _OPAQUE) and not _is_closed(kind):
+    elif kind is not np.ndarray and not isinstance(thing, _OPAQUE) and not _is_closed(kind):
         for name, item in attributes(thing).items():
             yield ("a", name), f".{name}", item
 
 
+_NAMED: dict[Any, str] = {np.random.Generator: "bit_generator", types.MethodType: "__self__"}
+
+
+def _items(thing: Any) -> Iterator[tuple[Step, str, Any]]:
+    if isinstance(thing, dict):
+        for key, item in thing.items():
+            if type(key) in _SIMPLE_KEYS:
+                yield ("k", key), f"[{key!r}]", item
+    else:
+        yield from ((("i", i), f"[{i}]", item) for i, item in enumerate(thing))
+
+
 def _is_closed(kind: type) -> bool:
-    # What its own __getstate__ gives need not be its attributes; torch's modules and optimizers are.
-    own_state = getattr(kind, "__getstate__", None) is not object.__getstate__
-    return own_state and not tensors.owns(kind)
+    # What its own __getstate__ gives need not be its attributes; with torch's classes it is.
+    return not inherits(kind, "__getstate__") and not tensors.owns(kind)
 
 
 def attributes(thing: Any) -> dict[str, Any]:
     """Attributes of *thing* in its dict and its slots, read without properties."""
     found = dict(getattr(thing, "__dict__", None) or {})
-    for name, slot in _slots(type(thing)).items():
+    for name, slot in slots_of(type(thing)).items():
         try:
             found[name] = slot.__get__(thing)
         except AttributeError:
@@ -268,7 +269,8 @@ def attributes(thing: Any) -> dict[str, Any]:
     return found
 
 
-def _slots(kind: type) -> dict[str, Any]:
+def slots_of(kind: type) -> dict[str, Any]:
+    """The descriptors of all slots of *kind*, by name."""
     return {
         name: value
         for base in kind.__mro__
@@ -308,203 +310,3 @@ def _plain_attribute(thing: Any, name: str) -> Any:
         return object.__getattribute__(thing, name)
     except AttributeError as why:
         raise LookupError(str(why)) from why
-
-
-# ---------------------------------------------------------------- contents
-
-
-def shape_of(thing: Any, kind: str) -> str:
-    """What must be the same for contents to go in place: type, and for arrays dtype and shape."""
-    if isinstance(thing, type):
-        return f"{thing.__module__}.{thing.__qualname__}"
-    name = f"{type(thing).__module__}.{type(thing).__qualname__}"
-    if kind == "array" and type(thing) is np.ndarray:
-        is_view = views.base_of(thing) is not None
-        window = f" {thing.strides} {views.offset_of(thing)}" if is_view else ""
-        return f"{name} {thing.dtype} {thing.shape}{window}"
-    if kind == "tensor" and tensors.is_tensor(thing):
-        return f"{name} {thing.dtype} {tuple(thing.shape)} {thing.device}"
-    if kind == "deque" and type(thing) is collections.deque:
-        return f"{name} {thing.maxlen}"
-    if kind == "bytearray" and type(thing) is bytearray:
-        return f"{name} {len(thing)}"
-    return name
-
-
-def blueprint(anchor: Anchor, session: Session, places: Mapping[int, int]) -> Any:
-    """What makes a blank like *anchor* where no living object is given: (callable, args)."""
-    thing = anchor.thing
-    match anchor.kind:
-        case "list" | "dict" | "set":
-            return (type(thing), ())
-        case "bytearray":
-            return (bytearray, (len(thing),))  # windows onto it are made before its contents
-        case "deque":
-            return (collections.deque, ((), thing.maxlen))
-        case "array":
-            return _array_blueprint(thing, session, places)
-        case "tensor":
-            return _tensor_blueprint(thing, session, places)
-        case "keep":
-            return _kept_blueprint(thing, places)
-        case "class":
-            return (same, (thing,))
-        case "given" | "external":
-            return None
-    maker, args = _reduce(thing, session)[:2]
-    return (maker, tuple(_placed(arg, places) for arg in args))
-
-
-def _placed(arg: Any, places: Mapping[int, int]) -> Any:
-    return Place(places[id(arg)]) if isinstance(arg, type) and id(arg) in places else arg
-
-
-def _array_blueprint(thing: Any, session: Session, places: Mapping[int, int]) -> Any:
-    base = views.base_of(thing)
-    if base is not None:
-        reduced = views.reduce_view(session, thing)
-        if reduced is not NotImplemented and id(reduced[1][0]) in places:
-            return (views.view, (Place(places[id(reduced[1][0])]), *reduced[1][1:]))
-    return (views.blank, (thing.shape, thing.dtype, views.order_of(thing)))
-
-
-def _tensor_blueprint(thing: Any, session: Session, places: Mapping[int, int]) -> Any:
-    array = tensors.lent_by(session, thing)
-    if array is None:
-        return tensors.blueprint(session, thing)
-    return tensors.blueprint_over(Place(places[id(array)]), thing)
-
-
-def _kept_blueprint(thing: Any, places: Mapping[int, int]) -> Any:
-    if type(thing) is np.random.Generator:
-        inner = thing.bit_generator
-        return (np.random.Generator, (Place(places[id(inner)]) if id(inner) in places else inner,))
-    if type(thing) is threading.Condition:
-        inner = thing._lock  # type: ignore[attr-defined]  # noqa: SLF001
-        return (threading.Condition, (Place(places[id(inner)]) if id(inner) in places else inner,))
-    return (same, (thing,))
-
-
-@builder
-def same(thing: Any) -> Any:
-    """*thing* itself."""
-    return thing
-
-
-def contents(anchor: Anchor, session: Session) -> Any:
-    """What has to be put into *anchor*, as plain data and references."""
-    thing = anchor.thing
-    match anchor.kind:
-        case "list" | "bytearray" | "deque":
-            return list(thing) if anchor.kind != "bytearray" else bytes(thing)
-        case "dict":
-            factory = getattr(thing, "default_factory", None)
-            return (dict(thing), factory, dict(getattr(thing, "__dict__", {})))
-        case "set":
-            return (list(thing), sets.table_size(thing))
-        case "array":
-            return None if id(views.base_of(thing)) in session.anchored else views.contents(thing)
-        case "tensor":
-            return tensors.contents(session, thing)
-        case "keep" | "given" | "external":
-            return None
-    reduced = (*_reduce(thing, session), None, None, None, None)
-    _, _, state, items, pairs, setter = reduced[:6]
-    return (
-        state,
-        None if items is None else list(items),
-        None if pairs is None else list(pairs),
-        setter,
-    )
-
-
-def _reduce(thing: Any, session: Session) -> tuple[Any, ...]:
-    reducer = tensors.reducer_of(type(thing))
-    reduced = NotImplemented if reducer is None else reducer(session, thing)
-    if reduced is NotImplemented:
-        reduced = thing.__reduce_ex__(5)
-    if not isinstance(reduced, tuple):
-        raise TypeError(f"{type(thing).__qualname__}.__reduce__ gave a name, not its parts")
-    return reduced
-
-
-def put(live: Any, kind: str, content: Any) -> None:
-    """Make *live* hold *content*, as it did when it was saved."""
-    match kind:
-        case "list" | "bytearray":
-            live[:] = content
-        case "deque":
-            live.clear()
-            live.extend(content)
-        case "dict":
-            _put_dict(live, *content)
-        case "set":
-            put_set(live, *content)
-        case "array":
-            if content is not None:
-                _put_array(live, content)
-        case "tensor":
-            tensors.put(live, content)
-        case "object":
-            _put_state(live, *content)
-        case _:
-            return
-
-
-def put_set(live: set[Any], items: list[Any], size: int) -> bool:
-    """Make *live* hold *items*; True where they iterate in their saved order."""
-    return sets.fill(live, items, size)
-
-
-def _put_dict(live: Any, items: dict[Any, Any], factory: Any, attributes: dict[str, Any]) -> None:
-    base: Any = collections.OrderedDict if isinstance(live, collections.OrderedDict) else dict
-    base.clear(live)
-    for key, value in items.items():
-        base.__setitem__(live, key, value)
-    if isinstance(live, collections.defaultdict):
-        live.default_factory = factory
-    if attributes:
-        vars(live).update(attributes)
-
-
-def _put_array(live: Any, content: Any) -> None:
-    if views.address(live) != views.address(content):
-        if not live.flags.writeable:
-            live.setflags(write=True)
-        np.copyto(live, content, casting="no")
-    if not content.flags.writeable:
-        live.setflags(write=False)
-
-
-def _put_state(live: Any, state: Any, items: Any, pairs: Any, setter: Any) -> None:
-    if items is not None:
-        list.__setitem__(live, slice(None), items) if isinstance(live, list) else live.extend(items)
-    if pairs is not None:
-        if isinstance(live, dict):
-            dict.clear(live)
-        for key, value in pairs:
-            live[key] = value
-    if setter is not None:
-        setter(live, state)
-    elif hasattr(live, "__setstate__"):
-        if state is not None:
-            live.__setstate__(state)
-    elif state is not None:
-        _put_attributes(live, state)
-
-
-def _put_attributes(live: Any, state: Any) -> None:
-    plain, slots = state if isinstance(state, tuple) and len(state) == 2 else (state, None)
-    if plain is not None:
-        held = vars(live)
-        if type(live).__getstate__ is object.__getstate__:
-            held.clear()
-        held.update(plain)
-    for name, slot in _slots(type(live)).items():
-        if slots is not None and name in slots:
-            slot.__set__(live, slots[name])
-        elif type(live).__getstate__ is object.__getstate__:
-            try:
-                slot.__delete__(live)
-            except AttributeError:
-                continue

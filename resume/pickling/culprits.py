@@ -106,7 +106,8 @@ def _reduced(path: str, thing: Any, table: Table) -> Iterator[tuple[str, Any]]:
         if functions.find(getattr(thing, "__module__", None), reduced) is not thing:
             raise Unsavable(f"{reduced} cannot be found in its module")
         return
-    maker, args, state, items, pairs, *_ = (*reduced, None, None, None)
+    filled: list[Any] = [*reduced, None, None, None]
+    maker, args, state, items, pairs = filled[:5]
     yield path, maker
     if maker is functions.function:
         yield from _closure(path, thing, state)

@@ -17,12 +17,13 @@ from typing import Any
 from resume.errors import RestoreError
 from resume.pickling import anchors as anchoring
 from resume.pickling import builders, culprits, views
+from resume.pickling import contents as inside
 from resume.pickling.session import Rebuild
 from resume.pickling.standins import StandIns
 from resume.pickling.stream import Reader, unpack
 
 
-class DecodeProblem(RestoreError):
+class DecodeProblem(RestoreError):  # noqa: N818 - the callers' word for it
     """A whole state whose objects cannot be made again; args are (variable, type, why)."""
 
     def __init__(self, variable: str, type: str, why: str) -> None:  # noqa: A002 - a person reads it
@@ -47,10 +48,8 @@ class Decoded:
 
     values: dict[str, Any]
     """By root, anchors included: there it is the living object."""
-    anchored: dict[str, Any]
-    """Every anchor by its path, for a second decode of the same bytes."""
     anchored: Mapping[str, Any]
-    """By path, every object that keeps its identity."""
+    """Every anchor by its path, for a second decode of the same bytes."""
     unordered_sets: int = 0
     """Sets that iterate in another order than when they were saved."""
 
@@ -148,9 +147,9 @@ class _Run:
         for path, place, kind, content in sorted(contents, key=lambda row: row[2] != "object"):
             try:
                 if kind == "set":
-                    self.rebuild.unordered += not anchoring.put_set(place, *content)
+                    self.rebuild.unordered += not inside.put_set(place, *content)
                 else:
-                    anchoring.put(place, kind, content)
+                    inside.put(place, kind, content)
             except Exception as why:
                 raise DecodeProblem(path, culprits.type_name(place), _text(why)) from why
         for finish in self.rebuild.last:
@@ -234,13 +233,13 @@ class _Places:
         taken: dict[int, str] = {}
         for names, steps, path, kind, shape in self.anchors:
             here = self._alive(names, steps, path, kind, shape)
-            if kind not in ("given", "external", "class") and here is not None:
-                if taken.setdefault(id(here), path) != path:
-                    raise RestoreError(
-                        f"{taken[id(here)]} and {path} were two objects when they were saved, and "
-                        "are one now. The saved state is whole and stays. Make them two again "
-                        "before the restore, or leave one out with exclude=."
-                    )
+            is_filled = kind not in ("given", "external", "class") and here is not None
+            if is_filled and taken.setdefault(id(here), path) != path:
+                raise RestoreError(
+                    f"{taken[id(here)]} and {path} were two objects when they were saved, and "
+                    "are one now. The saved state is whole and stays. Make them two again "
+                    "before the restore, or leave one out with exclude=."
+                )
             self.found.append(here)
         if any(here is None for here in self.found):
             try:
@@ -285,7 +284,7 @@ class _Places:
     def _make(self, index: int) -> Any:
         if self.found[index] is None:
             maker, args = self.plans[index]
-            args = [self._make(a.index) if type(a) is anchoring.Place else a for a in args]
+            args = [self._make(a.index) if type(a) is inside.Place else a for a in args]
             if index in self.direct and maker is views.blank:
                 shape, dtype, axes = args
                 made = views.array(self.buffers[self.direct[index]], dtype, shape, axes, True)
@@ -316,7 +315,7 @@ class _Places:
             return None
         if kind == "bytearray" and type(here) is bytearray:
             self._resize(here, int(shape.split()[1]))
-        return here if anchoring.shape_of(here, kind) == shape else None
+        return here if inside.shape_of(here, kind) == shape else None
 
     def _resize(self, here: bytearray, size: int) -> None:
         # At once: windows onto it are made on the way, and lock its size.

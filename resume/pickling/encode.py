@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from resume.pickling import anchors as anchoring
+from resume.pickling import contents as inside
 from resume.pickling import culprits, deep, sharing, tensors, views
 from resume.pickling import sets as ordering
 from resume.pickling.reducers import Table
@@ -172,10 +173,10 @@ class _Attempt:
             if anchor.kind == "tensor":
                 tensors.note_tensor(self.session, anchor.thing)
         self._blueprints()
-        self.pickler.memo = {id(a.thing): (i, a.thing) for i, a in enumerate(self.anchors)}  # type: ignore[attr-defined]
+        self.pickler.memo = {id(a.thing): (i, a.thing) for i, a in enumerate(self.anchors)}
         self.session.anchored = {id(a.thing): a for a in self.anchors}
         self.head["anchors"] = [
-            (a.names or [a.root], a.steps, a.path, a.kind, anchoring.shape_of(a.thing, a.kind))
+            (a.names or [a.root], a.steps, a.path, a.kind, inside.shape_of(a.thing, a.kind))
             for a in self.anchors
         ]
         values = {**roots, **{name: by_value[name] for name in by_value if name not in roots}}
@@ -227,7 +228,7 @@ class _Attempt:
         places = {id(anchor.thing): index for index, anchor in enumerate(self.anchors)}
         for anchor in self.anchors:
             try:
-                plans.append(anchoring.blueprint(anchor, self.session, places))
+                plans.append(inside.blueprint(anchor, self.session, places))
             except Exception as why:  # noqa: BLE001 - the user's code runs here
                 plans.append(None)
                 self._fail(anchor.root, anchor.path, anchor.thing, why)
@@ -243,7 +244,7 @@ class _Attempt:
 
     def _dump_contents(self, anchor: anchoring.Anchor) -> None:
         try:
-            content = anchoring.contents(anchor, self.session)
+            content = inside.contents(anchor, self.session)
         except MemoryError:
             raise
         except Exception as why:  # noqa: BLE001 - the user's code runs here

@@ -18,7 +18,7 @@ import types
 from typing import Any
 
 from resume.pickling.builders import bound, builder
-from resume.pickling.session import Rebuild, Reducer, Session, Unsavable
+from resume.pickling.session import Rebuild, Reducer, Session
 
 TAG = f"{sys.implementation.cache_tag}"
 _EMPTY = "empty"
@@ -297,7 +297,7 @@ def _class(_session: Session, thing: type) -> Any:
     if issubclass(thing, enum.Enum):
         return _enum(thing)
     attributes = dict(vars(thing))
-    body = {
+    body: dict[str, Any] = {
         key: attributes[key] for key in ("__module__", "__doc__", "__slots__") if key in attributes
     }
     body["__module__"] = thing.__module__
@@ -311,8 +311,14 @@ def _class(_session: Session, thing: type) -> Any:
         and not (key in slots and isinstance(value, types.MemberDescriptorType))
         and not isinstance(value, types.GetSetDescriptorType)
     }
-    bases = getattr(thing, "__orig_bases__", thing.__bases__) and thing.__bases__
-    return local_class, (type(thing), thing.__name__, bases, body), state, None, None, fill_class
+    return (
+        local_class,
+        (type(thing), thing.__name__, thing.__bases__, body),
+        state,
+        None,
+        None,
+        fill_class,
+    )
 
 
 def _enum(thing: Any) -> Any:
@@ -337,6 +343,6 @@ REDUCERS: dict[type, Reducer] = {
     property: _property,
     staticmethod: lambda _s, thing: (staticmethod, (thing.__func__,)),
     classmethod: lambda _s, thing: (classmethod, (thing.__func__,)),
-    functools._lru_cache_wrapper: _cached,
+    functools._lru_cache_wrapper: _cached,  # noqa: SLF001 - its only name
 }
 SUBCLASSES: dict[type, Reducer] = {type: _class}

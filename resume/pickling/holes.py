@@ -134,7 +134,7 @@ def condition(kind: type, held: Any) -> Any:
 
 
 @builder
-def thread_local(kind: type) -> Any:
+def thread_local(kind: Any) -> Any:
     """A thread-local with no thread's values yet."""
     return kind.__new__(kind)
 
@@ -168,7 +168,7 @@ def own(rebuild: Rebuild, name: str) -> Any:
 @builder
 def global_random() -> random.Random:
     """The generator behind `random.random()`."""
-    return random._inst  # type: ignore[attr-defined,no-any-return]  # noqa: SLF001
+    return random._inst  # noqa: SLF001
 
 
 class _Gone:
@@ -231,14 +231,14 @@ def _loose_logger(thing: logging.Logger) -> Any:
 
 
 def _random(_session: Session, thing: Any) -> Any:
-    return (global_random, ()) if thing is random._inst else NotImplemented  # type: ignore[attr-defined]  # noqa: SLF001
+    return (global_random, ()) if thing is random._inst else NotImplemented  # noqa: SLF001
 
 
 REDUCERS: dict[type, Reducer] = {
     types.ModuleType: _module,
     type(threading.Lock()): lambda _s, _t: (lock, ()),
     type(threading.RLock()): lambda _s, _t: (rlock, ()),
-    threading._RLock: lambda _s, _t: (rlock, ()),  # type: ignore[attr-defined]  # noqa: SLF001
+    threading._RLock: lambda _s, _t: (rlock, ()),  # noqa: SLF001
     threading.Condition: _condition,
     queue.SimpleQueue: _simple_queue,
     weakref.ref: _ref,
@@ -259,7 +259,7 @@ KEPT: frozenset[type] = frozenset(
     {
         type(threading.Lock()),
         type(threading.RLock()),
-        threading._RLock,  # type: ignore[attr-defined]  # noqa: SLF001
+        threading._RLock,  # noqa: SLF001
         threading.Condition,
     }
 )

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import enum
-import sys
-import types
-from collections.abc import Callable
 from typing import Any
 
 from resume.pickling import functions, holes, islands, iterators, tensors, views
@@ -49,11 +45,12 @@ def _ours(kind: type) -> Reducer | None:
         if kind in exact:
             return exact[kind]
     for look in (tensors.look, views.look):
-        found = look(kind)
+        found: Reducer | None = look(kind)
         if found is not None:
             return found
     for source in (functions, holes):
-        for base, reducer in source.SUBCLASSES.items():
+        bases: dict[type, Reducer] = source.SUBCLASSES
+        for base, reducer in bases.items():
             if issubclass(kind, base):
                 return reducer
     return holes.refusal(kind) or islands.look(kind)

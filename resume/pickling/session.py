@@ -47,10 +47,10 @@ class Session:
         """Objects whose place in the memo is taken before the first root."""
         self.filled: set[int] = set()
         """Cells whose contents are already on their way."""
-        self.kept: list[Any] = []
-        """Stand-ins made by reducers: their ids must stay theirs until the end."""
         self.made: dict[int, Any] = {}
-        """Stand-in by id of the object that it stands for (sets, memory)."""
+        """Stand-in by id of the object that it stands for (sets)."""
+        self.records: dict[Any, Any] = {}
+        """Stand-in of memory by what tells it from other memory."""
         self.memory: dict[int, Any] = {}
         """Owner of raw memory by address, for tensors and arrays over one memory."""
         self.kind = ""

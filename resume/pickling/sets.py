@@ -47,7 +47,8 @@ class SetRecord:
 
 def table_size(held: Any) -> int:
     """Entries in the table of the set *held*."""
-    return max(_SMALLEST, (held.__sizeof__() - _INSIDE) // _ENTRY)
+    outside: int = held.__sizeof__() - _INSIDE
+    return max(_SMALLEST, outside // _ENTRY)
 
 
 def record(session: Session, held: Any) -> SetRecord:

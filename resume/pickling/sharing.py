@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-import datetime
+import datetime as dt
 import enum
 import functools
 import gc
@@ -40,10 +40,10 @@ _LEAVES = (
     os.PathLike,
     uuid.UUID,
     re.Pattern,
-    datetime.date,
-    datetime.time,
-    datetime.timedelta,
-    datetime.tzinfo,
+    dt.date,
+    dt.time,
+    dt.timedelta,
+    dt.tzinfo,
     np.dtype,
     np.generic,
 )
@@ -98,7 +98,7 @@ class Graph:
         return self._ends[bisect_left(self._last, place)][1]
 
     def shared_with(self, value: Any) -> str | None:
-        """Name of a root that holds a mutable object which *value* holds as well; None where none."""
+        """Name of a root that holds a mutable object of *value* too; None where none does."""
         spaces = {id(vars(module)) for module in list(sys.modules.values())}
         seen = {id(value)}
         waiting: collections.deque[Any] = collections.deque([value])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, Self
 
 
 class StandIn:
@@ -12,7 +12,7 @@ class StandIn:
     saved_type = ""
     """The class's full name when it was saved."""
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> StandIn:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Make one whatever the class's own arguments are."""
         made = object.__new__(cls)
         made.__dict__["saved_args"] = (args, kwargs) if kwargs else args

@@ -106,10 +106,12 @@ def _key(held: Any) -> tuple[str, int]:
 
 def _record(session: Session, held: Any, kind: type) -> Any:
     """The one record of the storage *held* in this encode."""
-    key: Any = (kind, *_key(held)) if held.nbytes() else (kind, id(held))
-    if key not in session.made:
-        session.made[key] = kind(held)
-    return session.made[key]
+    if not held.nbytes():
+        return kind(held)
+    key = (kind, *_key(held))
+    if key not in session.records:
+        session.records[key] = kind(held)
+    return session.records[key]
 
 
 def _bytes_of(held: Any) -> Any:
@@ -131,7 +133,7 @@ def lender_of(session: Session, where: int, size: int) -> Any:
     lender = session.memory.get(where)
     if lender is not None and not isinstance(lender, np.ndarray):
         return lender
-    found = session.made.get((StorageRecord, "cpu", where))
+    found = session.records.get((StorageRecord, "cpu", where))
     return found if found is not None and found.held.nbytes() >= size else None
 
 
@@ -328,7 +330,7 @@ def _generator(_session: Session, thing: Any) -> Any:
 
 @builder
 def default_generator() -> Any:
-    """torch's own generator of the CPU."""
+    """The CPU's own generator."""
     return _import().default_generator
 
 

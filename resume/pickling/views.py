@@ -84,7 +84,7 @@ def array(
     if isinstance(buffer, memoryview):
         memory = np.frombuffer(buffer, np.uint8).view(Block)
         strides = _strides(shape, axes, dtype.itemsize)
-        made: Any = np.ndarray(shape, dtype, memory, 0, strides)  # type: ignore[arg-type]
+        made: Any = np.ndarray(shape, dtype, memory, 0, strides)
     else:
         made = blank(shape, dtype, axes)
         _flat(made)[:] = np.frombuffer(buffer, np.uint8)
@@ -230,20 +230,20 @@ def contents(thing: Any) -> Any:
 def window(
     exporter: Any,
     cut: tuple[int, int, int],
-    format: str,
+    form: str,
     shape: Any,
-    readonly: bool,  # noqa: A002, FBT001
+    readonly: bool,  # noqa: FBT001
 ) -> memoryview:
     """The memoryview of *exporter* from byte `cut[0]`, of `cut[1]` items, `cut[2]` items apart."""
     whole = memoryview(exporter)
     start, count, step = cut
-    size = np.dtype(format).itemsize
+    size = np.dtype(form).itemsize
     if step == 1:
         made = whole.cast("B")[start : start + count * size]
-        made = made if format == "B" and len(shape) == 1 else made.cast(format, shape)  # type: ignore[call-overload]
+        made = made if form == "B" and len(shape) == 1 else made.cast(form, shape)  # type: ignore[call-overload]
     else:
         lead, first = start % size, start // size
-        line = whole.cast("B")[lead : lead + (whole.nbytes - lead) // size * size].cast(format)  # type: ignore[call-overload]
+        line = whole.cast("B")[lead : lead + (whole.nbytes - lead) // size * size].cast(form)  # type: ignore[call-overload]
         end = first + step * count
         made = line[first : end if end >= 0 else None : step]
     return made.toreadonly() if readonly and not made.readonly else made
@@ -269,7 +269,7 @@ def _memoryview(_session: Session, thing: memoryview) -> Any:
         cut = (offset, thing.nbytes // thing.itemsize, 1)
         return window, (exporter, cut, thing.format, thing.shape, thing.readonly)
     if thing.ndim == 1 and whole.c_contiguous and thing.strides:
-        cut = (offset, thing.shape[0], thing.strides[0] // thing.itemsize)
+        cut = (offset, len(thing), thing.strides[0] // thing.itemsize)
         return window, (exporter, cut, thing.format, thing.shape, thing.readonly)
     raise Unsavable("a memoryview with gaps in several dimensions has no recipe", "use an array")
 
