@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Callable, Collection, Mapping
 from types import CellType, FrameType
 from typing import Any
@@ -26,6 +27,7 @@ class Application:
         skipped: Collection[str],
         own: Mapping[str, Any],
         rename: Mapping[str, str],
+        exclude: Collection[str] = (),
     ) -> None:
         self._owner = owner
         self._loops = loops
@@ -35,6 +37,8 @@ class Application:
         self._skipped = frozenset(skipped)
         self._own = own
         self._rename = rename
+        self._exclude = tuple(exclude)
+        """Patterns of names that keep the rerun's own values, though they may have been saved."""
         self._anchored: Mapping[str, Any] = {}
         self.revived: Revived | None = None
 
@@ -44,24 +48,32 @@ class Application:
         Raises:
             RestoreError: The state cannot be brought back whole; no name was bound.
         """
+        bound = self._owner.read(frame)
         revived = revive(
             content,
             loops=self._loops,
             live=self._live,
             anchored=self._anchored,
-            externals=self._owner.read(frame),
+            externals=bound,
             untouched=self._keep,
             own=self._own,
             cells=self._cells(frame),
             rename=self._rename,
         )
-        wanted = {name: value for name, value in revived.names.items() if name not in self._keep}
-        _refuse_stale(names, wanted)
+        wanted = {name: revived.names[name] for name in revived.names if not self._is_kept(name)}
+        excluded = {name: bound[name] for name in bound if self._is_excluded(name)}
+        _refuse_stale({**excluded, **names}, wanted)
         self._owner.write(frame, wanted)
         rng.apply(revived.random_state)
         self._anchored = revived.anchored
         self.revived = revived
         return revived
+
+    def _is_kept(self, name: str) -> bool:
+        return name in self._keep or self._is_excluded(name)
+
+    def _is_excluded(self, name: str) -> bool:
+        return any(fnmatch.fnmatchcase(name, pattern) for pattern in self._exclude)
 
     def unbind_later_names(self, frame: FrameType | None, names: Collection[str]) -> None:
         """At the door: a name that was not bound when the state was saved is not bound after it."""

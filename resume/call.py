@@ -73,6 +73,8 @@ def fill_name(template: str, function: str, arguments: Mapping[str, Any]) -> str
     Raises:
         ConfigError: An unknown field, an argument that is not simple, an unset variable.
     """
+    if not isinstance(template, str):
+        raise ConfigError(f"name={template!r} is no text: give a name, as in Checkpoint('train')")
     parts: list[str] = []
     try:
         fields = list(string.Formatter().parse(template))

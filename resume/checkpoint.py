@@ -345,9 +345,16 @@ def _why_off(frame: FrameType) -> str | None:
     """None to save; a text (perhaps empty) where this process is not to."""
     if os.environ.get("RESUME_DISABLE", "") not in ("", "0"):
         return ""
-    if is_function_frame(frame) or multiprocessing.parent_process() is None:
+    if is_function_frame(frame) or not _is_multiprocessing_child():
         return None
     return "checkpoints of the main program are off in this multiprocessing child"
+
+
+def _is_multiprocessing_child() -> bool:
+    # A spawned child runs the parent's module before it knows its parent: 3.11 to 3.13 mark the
+    # process as inheriting meanwhile (tests/e2e/test_bad_store.py proves both).
+    process = multiprocessing.current_process()
+    return multiprocessing.parent_process() is not None or getattr(process, "_inheriting", False)
 
 
 def _owner(frame: FrameType, of: object, on_end: Callable[[], None]) -> Owner:

@@ -198,11 +198,12 @@ class Engine:
                 continue
             self._warned.add(skip.path)
             text = f"cannot save {skip.path} (a {skip.type}): {skip.why}. "
+            remedy = skip.remedy[:1].upper() + skip.remedy[1:]
             if self._settings.strict:
-                raise UnpicklableError(f"{text}Nothing was written. {skip.remedy}")
+                raise UnpicklableError(f"{text}Nothing was written. {remedy}")
             notices.warn(
                 f"{text}The variable {skip.name!r} is left out of checkpoint {self.name!r}, and a "
-                f"rerun keeps its own. {skip.remedy}"
+                f"rerun keeps its own. {remedy}"
             )
 
     def _draft(

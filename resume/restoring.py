@@ -14,7 +14,7 @@ from resume.application import Application
 from resume.call import Call
 from resume.course import Course, Destination
 from resume.engine import Engine
-from resume.errors import ConfigError
+from resume.errors import ConfigError, RestoreError
 from resume.frames import argument_names
 from resume.owner import Owner
 from resume.position import Position
@@ -146,7 +146,10 @@ class Restoring:
         keeps_arguments = run.settings.args == "caller" or not is_same_call
         kept = argument_names(frame.f_code) if keeps_arguments and frame is not None else ()
         application = run.application(manifest, names, kept)
-        revived = application.apply(content, frame, names)
+        try:
+            revived = application.apply(content, frame, names)
+        except RestoreError as why:
+            raise RestoreError(f"generation {manifest.number} of {run.title!r}: {why}") from why
         run.values = dict(revived.values)
         run.open(manifest)
         if is_same_call and (position.door is not None or position.has_loops):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import monotonic
 from types import CellType, CodeType, FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from resume import notices, registry
 from resume.application import Application
@@ -122,7 +122,10 @@ class Run:
         self._restored_at = (caller.f_code, caller.f_lasti)
         try:
             restored = self._restoring.restore(frame)
-        except (CheckpointBusyError, ConfigError):
+        except CheckpointBusyError:
+            raise
+        except ConfigError as why:
+            self._failed = why  # the state is not this call's: who goes past this saves nothing
             raise
         except ResumeError:
             # a program that goes past this starts a line of its own; what was there is set aside
@@ -149,6 +152,7 @@ class Run:
             skipped=[row.name for row in manifest.draft.variables if row.skipped],
             own=self._own,
             rename=self._rename(),
+            exclude=self.settings.exclude,
         )
 
     def _live_objects(self, manifest: Manifest, names: Mapping[str, Any]) -> dict[str, Any]:
@@ -340,15 +344,17 @@ class Run:
         if isinstance(self.owner, ObjectOwner):
             raise ConfigError(
                 "chp.loop() needs the names of the function that loops, and Checkpoint(of=...) "
-                "saves an object only. Use `while self.epoch < n:` with sync(), or a Checkpoint() in the "
-                "function itself"
+                "saves an object only. Use `while self.epoch < n:` with sync(), or a Checkpoint() "
+                "in the function itself"
             )
         if not self._is_open:
             self._restoring.open_unrestored()
         if self._owner_frame(caller) is not caller:
             raise ConfigError(
                 f"chp.loop() was called in {caller.f_code.co_qualname}, and the checkpoint belongs "
-                f"to {self.owner.title}: only a `for` there can be led back to its place"
+                f"to {self.owner.title}: only a `for` there can be led back to its place. Write "
+                f"`for x in chp.loop(xs):` in {self.owner.title} itself, make a Checkpoint in the "
+                "function that loops, or use @resumable"
             )
         return self.course.begin_loop(iterable, name, caller)
 
@@ -471,15 +477,23 @@ class Run:
         if self._failed is not None:
             raise self._failed
         if self._ended:
-            raise ConfigError(f"{self.title}: the block or function of this checkpoint has ended")
+            self._refuse_end()
+
+    def _refuse_end(self) -> NoReturn:
+        if self.in_block:
+            raise ConfigError(
+                f"{self.title}: the `with` block of this checkpoint has ended, and nothing is "
+                "saved behind it. Move the call into the block, or make a Checkpoint without one"
+            )
+        raise ConfigError(
+            f"{self.owner.title} has returned or is not running here, so its variables cannot "
+            "be saved: make the checkpoint in the function that loops, or use Checkpoint(of=self)"
+        )
 
     def _owner_frame(self, caller: FrameType) -> FrameType | None:
         frame = self.owner.find(caller)
         if frame is None and not isinstance(self.owner, ObjectOwner):
-            raise ConfigError(
-                f"{self.owner.title} has returned or is not running here, so its variables cannot "
-                "be saved: make the checkpoint in the function that loops, or use Checkpoint(of=self)"
-            )
+            self._refuse_end()
         return frame
 
     def is_same_place(self, other: Run) -> bool:

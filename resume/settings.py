@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,7 +78,7 @@ def check_settings(**given: Any) -> Settings:
 def _names(parameter: str, value: str | Collection[str]) -> tuple[str, ...]:
     if isinstance(value, str):
         value = (value,)
-    names = tuple(value)
+    names = tuple(value) if isinstance(value, Iterable) else (None,)
     if not all(isinstance(name, str) for name in names):
         raise ConfigError(f"{parameter}={value!r}: give names or patterns, as text")
     return names
