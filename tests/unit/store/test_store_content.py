@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from resume.errors import ConfigError, IntegrityError
 from resume.store import Retention, Store, extents
 from resume.store.body import _is_worth_it, compression_level
 from resume.store.extents import Extent, Piece, Slice, Stored
+from resume.store.restore import read_own_tables
 from resume.store.tables import decode_tables, encode_tables
 from resume.types import Buffer
 
@@ -264,3 +266,15 @@ def test_the_store_is_quiet_on_disk_until_it_saves(tmp_path):
     assert disk.steps == []
     assert not (tmp_path / "none").exists()
     assert Buffer("", memoryview(b""), "").path == ""
+
+
+def test_tables_are_checked_by_sha256_before_they_are_used(tmp_path):
+    """Beyond 64 MiB nothing else guards them, and they say what goes where."""
+    store = Store(tmp_path, "x", fsync=False)
+    made = store.commit(draft(), b"s", [], parent=None)
+    store.unlock()
+    forged = replace(made, tables={**made.tables, "sha256": "0" * 64})
+
+    assert read_own_tables(store.place, made)
+    with pytest.raises(IntegrityError, match=r"its tables \(sha256\)"):
+        read_own_tables(store.place, forged)
