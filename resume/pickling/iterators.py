@@ -43,6 +43,21 @@ def _sequence(_session: Session, thing: Any) -> Any:
     return sequence_iterator, (reduced[1][0], reduced[2])
 
 
+@bound
+def reverse_iterator(rebuild: Rebuild, items: Any, index: int) -> Any:
+    """An iterator over *items* from behind that goes on at *index*."""
+    made = reversed(items)
+    rebuild.last.append(lambda: _place(made, items, index))
+    return made
+
+
+def _reverse(_session: Session, thing: Any) -> Any:
+    reduced = thing.__reduce__()
+    if len(reduced) < 3:
+        return reduced  # it has come to its end
+    return reverse_iterator, (reduced[1][0], reduced[2])
+
+
 @builder
 def set_quietly(target: Any, state: Any) -> None:
     """`__setstate__` of an itertools object."""
@@ -144,6 +159,7 @@ def _ordered_iterator(_session: Session, _thing: Any) -> Any:
 REDUCERS: dict[type, Reducer] = {
     type(iter([])): _sequence,
     type(iter(bytearray())): _sequence,
+    type(reversed([])): _reverse,
     **dict.fromkeys(_DICT_KINDS, _dict_iterator),
     type(iter(collections.deque())): _deque_iterator,
     type(reversed(collections.deque())): _deque_iterator,
