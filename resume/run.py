@@ -435,6 +435,8 @@ class Run:
             self.course.track.active.clear()
 
     def _remember_call(self) -> None:
+        if self._failed is not None:
+            return  # refused: the state is still that of the call before
         was_cut_short = self.was_cut_short or self.course.track.left_elsewhere() is not None
         if was_cut_short or self.is_interactive or not self.passed:
             registry.forget_objects(self.call_key)
