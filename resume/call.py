@@ -89,7 +89,11 @@ def fill_name(template: str, function: str, arguments: Mapping[str, Any]) -> str
             continue
         value = _field(name, template, function, arguments)
         shown = repr(value) if conversion == "r" else value
-        parts.append(format(shown, spec or ""))
+        try:
+            parts.append(format(shown, spec or ""))
+        except (TypeError, ValueError) as why:
+            field_text = f"{{{name}:{spec}}}"
+            raise ConfigError(f"name={template!r}: {field_text} does not fit: {why}") from why
     filled = "".join(parts)
     if not filled:
         raise ConfigError(f"name={template!r} gives an empty name")
