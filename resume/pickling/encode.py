@@ -216,6 +216,8 @@ class _Attempt:
         known = taken | {id(anchor.thing) for anchor in found}
         pieces: list[anchoring.Anchor] = []
         for name, level in levels.items():
+            if name not in values:  # given up by now
+                continue
             steps = deep.LEVELS[level - 1]
             pieces += deep.cuts(name, values[name], self.session.again(), known, steps)
             known |= {id(piece.thing) for piece in pieces}
