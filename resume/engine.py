@@ -6,7 +6,6 @@ import gc
 import logging
 import os
 import platform
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -271,7 +270,7 @@ def environment() -> dict[str, Any]:
         if name in sys.modules
     }
     return {
-        "host": socket.gethostname(),
+        "host": platform.node(),
         "pid": os.getpid(),
         "argv": list(getattr(sys, "argv", [])),
         "cwd": _cwd(),
