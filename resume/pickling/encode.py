@@ -143,7 +143,7 @@ class _Attempt:
         self.session = session
         self.table = Table(session)
         self.writer = Writer()
-        self.pickler = _pickler(session, self.writer, self._buffer, with_sets=with_sets)
+        self.pickler = _pickler(session, self.writer, _taker(session, self.writer), with_sets=with_sets)
         self.with_sets = with_sets
         self.failed: dict[str, Skipped] = {}
         self.ends: list[tuple[Any, str]] = []
@@ -276,13 +276,21 @@ class _Attempt:
             remedy = found.remedy or EXCLUDE.format(name=name)
             self.failed[name] = Skipped(name, found.path, found.type, found.why, remedy)
 
-    def _buffer(self, buffer: pickle.PickleBuffer) -> bool:
-        kind, self.session.kind = self.session.kind or "raw", ""
+
+def _taker(session: Session, writer: Writer) -> Callable[[pickle.PickleBuffer], bool]:
+    """What the pickler asks about a buffer: False takes it out of the stream."""
+
+    # No method of the attempt: that would be a cycle through the pickler, whose memo holds the
+    # whole state until the collector comes (tests/unit/pickling/test_encode.py).
+    def take(buffer: pickle.PickleBuffer) -> bool:
+        kind, session.kind = session.kind or "raw", ""
         view = buffer.raw()
         if view.nbytes < LARGE:
             return True
-        self.writer.add(view, kind)
+        writer.add(view, kind)
         return False
+
+    return take
 
 
 def _hidden() -> list[anchoring.Anchor]:
