@@ -352,8 +352,11 @@ def _why_off(frame: FrameType) -> str | None:
 def _is_multiprocessing_child() -> bool:
     # A spawned child runs the parent's module before it knows its parent: 3.11 to 3.13 mark the
     # process as inheriting meanwhile (tests/e2e/test_bad_store.py proves both).
-    process = multiprocessing.current_process()
-    return multiprocessing.parent_process() is not None or getattr(process, "_inheriting", False)
+    process = sys.modules.get("multiprocessing.process")  # where it is not imported, this is no child
+    if process is None:
+        return False
+    inherits = getattr(process.current_process(), "_inheriting", False)
+    return process.parent_process() is not None or bool(inherits)
 
 
 def _owner(frame: FrameType, of: object, on_end: Callable[[], None]) -> Owner:
