@@ -352,7 +352,9 @@ def _why_off(frame: FrameType) -> str | None:
 def _is_multiprocessing_child() -> bool:
     # A spawned child runs the parent's module before it knows its parent: 3.11 to 3.13 mark the
     # process as inheriting meanwhile (tests/e2e/test_bad_store.py proves both).
-    process = sys.modules.get("multiprocessing.process")  # where it is not imported, this is no child
+    process = sys.modules.get(
+        "multiprocessing.process"
+    )  # where it is not imported, this is no child
     if process is None:
         return False
     inherits = getattr(process.current_process(), "_inheriting", False)

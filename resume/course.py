@@ -21,6 +21,7 @@ from resume.frames import (
     fingerprint,
     left_elsewhere,
     loop_site,
+    names_read_in_loop,
     safe_point_key,
 )
 from resume.loops import (
@@ -129,9 +130,10 @@ class Course:
         key = name or self._key(site, caller)
         loop = Loop(key, site.line, site.offset, lambda: make_iterator(iterable))
         if self.way is not None:
-            return self._meet(loop)
+            return self._meet(loop, iterable, caller)
         loop.start = random_start(iterable, lambda: self._ship.names(caller))
         loop.iterator = loop.make()
+        self._note_sharing(loop, iterable, caller)
         self.track.begin(loop)
         return LoopIterator(self._ship, self.track, loop)
 
@@ -141,7 +143,7 @@ class Course:
             return ordinal
         return f"{fingerprint(caller.f_code)[:8]}:{ordinal}"  # another cell of a notebook
 
-    def _meet(self, loop: Loop) -> Any:
+    def _meet(self, loop: Loop, iterable: Any, caller: FrameType) -> Any:
         """A loop that the way back comes to."""
         self.check_way()
         assert self.way is not None
@@ -153,8 +155,17 @@ class Course:
         if kind == "off":
             return StrayLoop(lambda: self._lose(f"the loop at line {loop.line} is not on it"))
         self.way.entered += 1
+        self._note_sharing(loop, iterable, caller)
         self.track.begin(loop)
         return LoopIterator(self._ship, self.track, loop)
+
+    def _note_sharing(self, loop: Loop, iterable: Any, caller: FrameType) -> None:
+        if not hasattr(type(iterable), "__next__"):
+            return
+        read = names_read_in_loop(caller.f_code, loop.site)
+        names = self._ship.names(caller)
+        shared = (name for name, value in names.items() if value is iterable and name in read)
+        loop.shared_as = next(shared, None)
 
     def before_item(self, loop: Loop, frame: FrameType) -> None:
         """The place between two items, when something may have to be done there."""

@@ -51,8 +51,8 @@ class Loop:
     """The last one handed out."""
     start: Any = None
     """The random state in which the iterable was made."""
-    by_value: bool = True
-    """The iterator itself is in the saved state."""
+    shared_as: str | None = None
+    """A variable that holds the very iterator and that the body reads: it may take items too."""
     rest: Iterator[Any] | None = None
     """On the way back: what follows the item that is handed out again."""
 

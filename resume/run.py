@@ -315,22 +315,27 @@ class Run:
             if isinstance(self.owner, ObjectOwner)
             else self.settings.include,
             values=self.values,
-            loops=[LoopScene(lp.iterator, lp.item, lp.start) for lp in self.course.track.active],
+            loops=[
+                LoopScene(one.iterator, one.item, one.start, one.line, one.shared_as)
+                for one in self.course.track.active
+            ],
             externals=externals,
             classes=local_classes(self.owner.read(frame), self.owner),
             own=self._own,
-            cells=self._cells(frame, names),
+            cells=self._cells(frame),
         )
 
-    def _cells(
-        self, frame: FrameType | None, names: Mapping[str, Any]
-    ) -> Callable[[CellType, str], str | None] | None:
+    def _cells(self, frame: FrameType | None) -> Callable[[CellType, str], str | None] | None:
+        """Tell which cells are the frame's own; the name may be empty where nobody knows it."""
         owner = self.owner
         if not isinstance(owner, FrameOwner) or frame is None:
             return None
+        own = (*owner.code.co_cellvars, *owner.code.co_freevars)
 
         def name_of(cell: CellType, name: str) -> str | None:
-            return name if name in names and owner.owns_cell(frame, name, cell) else None
+            asked = (name,) if name else own
+            found = (one for one in asked if one in own and owner.owns_cell(frame, one, cell))
+            return next(found, None)
 
         return name_of
 

@@ -32,6 +32,9 @@ class LoopScene:
     iterator: Any
     item: Any
     start: Any
+    line: int = 0
+    shared_as: str | None = None
+    """A variable by which the body may take items from the iterator, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,7 @@ def capture(
         not {f".loop {depth} item", f".loop {depth} iterator"} & missing
         for depth in range(len(scene.loops))
     )
+    _refuse_shared_iterators(scene.loops, by_value)
     table = _variable_table(scene.names, encoded, previews=previews)
     table += tuple(
         Variable(name, _type_name(value), 0, skipped="left out by exclude=")
@@ -144,6 +148,17 @@ def _refuse_sharing(
             f"rerun {name} would hold another copy. Nothing was written. Create {name} from "
             f"{other} after restore(), or leave out both: exclude=[{name!r}, {other!r}]"
         )
+
+
+def _refuse_shared_iterators(loops: Sequence[LoopScene], by_value: Sequence[bool]) -> None:
+    for loop, is_saved in zip(loops, by_value, strict=True):
+        if loop.shared_as is not None and not is_saved:
+            raise UnpicklableError(
+                f"the loop at line {loop.line} goes over {loop.shared_as!r}, which its body reads "
+                "too, and the iterator cannot be saved at its place: a rerun could not tell how "
+                "many items the body took. Nothing was written. Take all items by the loop, or "
+                "loop over something that can be saved (a list)"
+            )
 
 
 def _refuse_values(encoded: Encoded) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from resume.frames.cells import cell_of, cells_of, has_cell, is_cell_of
-from resume.frames.definitions import straight_definitions
+from resume.frames.definitions import names_read_in_loop, straight_definitions
 from resume.frames.fingerprint import fingerprint, source_digest, source_of
 from resume.frames.flow import Around
 from resume.frames.leaving import left_elsewhere
@@ -53,6 +53,7 @@ __all__ = [
     "left_elsewhere",
     "loop_site",
     "loop_tree",
+    "names_read_in_loop",
     "namespace_of",
     "places",
     "plant_token",
