@@ -176,15 +176,15 @@ class Run:
 
     # --- safe points ---------------------------------------------------------------------------
 
-    def safe_point(
+    def safe_point(  # noqa: PLR0911 - one for each answer
         self, caller: FrameType, trigger: str, values: Mapping[str, Any] | None = None
     ) -> Saved | Deferred:
         """A `sync()` that may be due, or a `save()`."""
         if self.is_off:
             return SWITCHED_OFF
         if threading.get_ident() != self._thread and self.owner.find(caller) is None:
-            self._pending, self.due_at = trigger, -math.inf
-            return REQUESTED
+            self.values.update(values or {})
+            return self._ask(trigger)
         self._check_usable()
         if not self._is_open:
             self._restoring.open_unrestored()
@@ -210,6 +210,19 @@ class Run:
             return NOT_DUE
         return self._save(frame, position, self._pending or trigger)
 
+    def _ask(self, trigger: str) -> Deferred:
+        """What another thread can do: ask for a save, or find that none is due."""
+        if trigger != "save" and monotonic() < self.saved_at + self._schedule.rate_s:
+            return NOT_DUE
+        self._pending = trigger  # first this, then the time: `_look_again_at` reads them backwards
+        self.due_at = -math.inf
+        return REQUESTED
+
+    def _look_again_at(self, due_at: float) -> None:
+        self.due_at = due_at
+        if self._pending is not None:
+            self.due_at = -math.inf
+
     def _look_at_code(self, frame: FrameType) -> None:
         """Say once what in the owner's code a rerun would not bring back."""
         self._has_looked = True
@@ -226,7 +239,7 @@ class Run:
         if self._pending is not None:
             return True
         if self._schedule.iterations is None and self.due_at == -math.inf:
-            self.due_at = self.saved_at + self._schedule.rate_s
+            self._look_again_at(self.saved_at + self._schedule.rate_s)
         return self._schedule.is_due(now, self.due_at, self.saved_at)
 
     def _defer(self, trigger: str) -> Deferred:
@@ -251,6 +264,7 @@ class Run:
     ) -> Saved | Deferred:
         self._refuse_unskippable()
         began = monotonic()
+        self._pending = None  # what is asked for from here on may not be in this save
         try:
             manifest = self.engine.save(
                 self._scene(frame),
@@ -275,9 +289,8 @@ class Run:
 
     def _rest(self, began: float) -> None:
         self.saved_at = monotonic()
-        self._pending = None
         self._said_waiting = False
-        self.due_at = self._schedule.next_due_at(self.saved_at, self.saved_at - began)
+        self._look_again_at(self._schedule.next_due_at(self.saved_at, self.saved_at - began))
 
     def _base(self, *, complete: bool) -> int | None:
         last = self.engine.last
