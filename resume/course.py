@@ -176,7 +176,7 @@ class Course:
 
     def _save_between(self, loop: Loop, frame: FrameType, trigger: str | None) -> None:
         depth = self.track.depth_of(loop)
-        self.track.next_pass(loop)  # what finished inside the item belongs to it alone
+        loop.inside.clear()  # what finished inside the item belongs to it alone
         loops = tuple(
             SavedLoop(other.key, other.line, other.done, by_value=True, item_digest=None)
             for other in self.track.active[: depth + 1]
@@ -250,7 +250,8 @@ class Course:
         if destination.is_same_code:
             destination.application.unbind_later_names(frame, list(self._ship.names(frame)))
         for depth, keys in enumerate(position.finished[: len(self.track.finished)]):
-            self.track.finished[depth] = dict.fromkeys(keys, LEFT)
+            self.track.finished[depth].clear()
+            self.track.finished[depth].update(dict.fromkeys(keys, LEFT))
         for loop, saved, scene in zip(
             self.track.active, position.loops, revived.loops, strict=True
         ):

@@ -45,6 +45,8 @@ class Loop:
     make: Callable[[], Iterator[Any]]
     """Evaluates the iterable anew; for iterators that do not pickle."""
     iterator: Iterator[Any] | None = None
+    inside: dict[str, str] = field(default_factory=dict)
+    """Loops that finished inside the present item, as in `Track.finished`."""
     done: int = 0
     """Items handed out so far."""
     item: Any = None
@@ -71,13 +73,7 @@ class Track:
         del self.finished[len(self.active) + 1 :]
         self.finished[-1].pop(loop.key, None)
         self.active.append(loop)
-        self.finished.append({})
-
-    def next_pass(self, loop: Loop) -> None:
-        """*loop* takes its next item: what finished inside it is forgotten."""
-        depth = self.depth_of(loop)
-        del self.finished[depth + 2 :]
-        self.finished[depth + 1].clear()
+        self.finished.append(loop.inside)
 
     def end(self, loop: Loop, how: str) -> None:
         """*loop* is over, and with it whatever still ran inside."""
@@ -183,8 +179,8 @@ class LoopIterator:
         loop = self._loop
         if monotonic() >= self._pilot.due_at:
             self._pilot.before_item(loop, frame_at(1))
-        if loop.done:
-            self._track.next_pass(loop)
+        if loop.inside:
+            loop.inside.clear()  # what finished inside the item before belongs to it alone
         assert loop.iterator is not None
         try:
             item = next(loop.iterator)
