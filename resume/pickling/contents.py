@@ -81,6 +81,12 @@ def _array_blueprint(thing: Any, session: Session, places: Mapping[int, int]) ->
     return (views.blank, (thing.shape, thing.dtype, views.order_of(thing)))
 
 
+def _is_window(thing: Any, session: Session) -> bool:
+    """Whether the array *thing* looks into the memory of another anchor, which brings the items."""
+    reduced = NotImplemented if views.base_of(thing) is None else views.reduce_view(session, thing)
+    return reduced is not NotImplemented and id(reduced[1][0]) in session.anchored
+
+
 def _tensor_blueprint(thing: Any, session: Session, places: Mapping[int, int]) -> Any:
     array = tensors.lent_by(session, thing)
     if array is None:
@@ -116,7 +122,7 @@ def contents(anchor: Anchor, session: Session) -> Any:  # noqa: PLR0911 - one li
         case "set":
             return (list(thing), sets.table_size(thing))
         case "array":
-            return None if id(views.base_of(thing)) in session.anchored else views.contents(thing)
+            return None if _is_window(thing, session) else views.RawArray(thing)
         case "tensor":
             return tensors.contents(session, thing)
         case "keep" | "given" | "external":

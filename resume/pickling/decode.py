@@ -285,7 +285,7 @@ class _Places:
         if self.found[index] is None:
             maker, args = self.plans[index]
             args = [self._make(a.index) if type(a) is inside.Place else a for a in args]
-            if index in self.direct and maker is views.blank:
+            if index in self.direct and maker is views.blank and not args[1].hasobject:
                 shape, dtype, axes = args
                 made = views.array(self.buffers[self.direct[index]], dtype, shape, axes, True)
                 self.found[index] = made

@@ -143,7 +143,9 @@ class _Attempt:
         self.session = session
         self.table = Table(session)
         self.writer = Writer()
-        self.pickler = _pickler(session, self.writer, _taker(session, self.writer), with_sets=with_sets)
+        self.pickler = _pickler(
+            session, self.writer, _taker(session, self.writer), with_sets=with_sets
+        )
         self.with_sets = with_sets
         self.failed: dict[str, Skipped] = {}
         self.ends: list[tuple[Any, str]] = []
@@ -186,7 +188,8 @@ class _Attempt:
             if anchor.root not in self.failed and anchor.kind not in anchoring.EMPTY:
                 before = len(self.writer.buffers)
                 self._dump_contents(anchor)
-                if anchor.kind == "array" and len(self.writer.buffers) == before + 1:
+                is_alone = len(self.writer.buffers) == before + 1
+                if is_alone and anchor.kind == "array" and views.is_raw(anchor.thing):
                     self.head["direct"][index] = before
         self.head["roots"] = list(values)
 

@@ -42,12 +42,19 @@ def is_owner(thing: Any) -> bool:
 
 def is_raw(thing: Any) -> bool:
     """Whether the array *thing* is plain bytes without gaps, as far as its memory is its own."""
-    dense = thing.transpose(order_of(thing)).flags.c_contiguous
-    return bool(_has_raw_items(thing) and dense)
+    return _has_raw_items(thing) and _is_dense(thing)
+
+
+def _is_dense(thing: Any) -> bool:
+    return bool(thing.transpose(order_of(thing)).flags.c_contiguous)
 
 
 def _has_raw_items(thing: Any) -> bool:
-    return thing.dtype.kind in RAW_KINDS and not thing.dtype.hasobject and thing.nbytes > 0
+    return bool(_has_raw_kind(thing) and not thing.dtype.hasobject and thing.nbytes > 0)
+
+
+def _has_raw_kind(thing: Any) -> bool:
+    return thing.dtype.kind in RAW_KINDS + "O"
 
 
 def order_of(thing: Any) -> tuple[int, ...]:
@@ -102,6 +109,24 @@ def blank(shape: tuple[int, ...], dtype: Any, axes: tuple[int, ...]) -> Any:
     return np.empty_like(turned)  # keeps the order of the strides, and owns its memory
 
 
+@builder
+def empty(shape: tuple[int, ...], dtype: Any, writeable: bool) -> Any:  # noqa: FBT001
+    """An array without items."""
+    made = np.empty(shape, dtype)
+    made.setflags(write=writeable)
+    return made
+
+
+@builder
+def fill_objects(target: Any, state: tuple[list[Any], bool]) -> None:
+    """Put the items into the array *target*."""
+    items, writeable = state
+    flat = _flat(target)
+    for index, item in enumerate(items):
+        flat[index] = item
+    target.setflags(write=writeable)
+
+
 def _strides(shape: tuple[int, ...], axes: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
     strides = [0] * len(shape)
     step = itemsize
@@ -113,8 +138,15 @@ def _strides(shape: tuple[int, ...], axes: tuple[int, ...], itemsize: int) -> tu
 
 def reduce_owner(session: Session, thing: Any) -> Any:
     """The reduce value of *thing* as an array of its own memory."""
+    if thing.dtype.hasobject and thing.size and _is_dense(thing):
+        # numpy gives such an array its memory with its items; views made before would hang loose.
+        how = (thing.shape, thing.dtype, order_of(thing))
+        state = (_flat(thing).tolist(), thing.flags.writeable)
+        return blank, how, state, None, None, fill_objects
+    if not thing.nbytes and _has_raw_kind(thing):
+        return empty, (thing.shape, thing.dtype, thing.flags.writeable)
     if not is_raw(thing):
-        return thing.__reduce__()  # objects, gaps, nothing: numpy's own way, which copies
+        return thing.__reduce__()  # gaps, nothing, text outside: numpy's own way, which copies
     session.kind = thing.dtype.str
     tensors.note_array(session, address(thing), thing)
     buffer = pickle.PickleBuffer(_flat(thing))
@@ -135,14 +167,16 @@ def view(
 ) -> Any:
     """A view of *base*, *offset* bytes into its memory."""
     memory = _memory(base)
+    low, high = _reach(dtype.itemsize, shape, strides)
+    if offset + low < 0 or offset + high > memory.nbytes:
+        raise ValueError("the array's base is not as large as it was")
     must_open = writeable and not memory.flags.writeable and isinstance(base, np.ndarray)
     if must_open:  # the view was made before its base was locked
         base.setflags(write=True)
         memory = _memory(base)
     if memory.dtype.hasobject:
-        tail = memory[offset // memory.dtype.itemsize :]
-        made = np.lib.stride_tricks.as_strided(tail, shape, strides)
-        made = made if made.dtype == dtype else made.view(dtype)
+        first = _fields(memory, dtype, offset)[offset // memory.dtype.itemsize :]
+        made = np.lib.stride_tricks.as_strided(first, shape, strides)
     else:
         made = np.ndarray(shape, dtype, memory, offset, strides)
     if must_open:
@@ -150,6 +184,11 @@ def view(
     if not writeable:
         made.setflags(write=False)
     return made
+
+
+def _fields(memory: Any, dtype: Any, offset: int) -> Any:
+    """The items of *memory*, or of each the field of *dtype* that lies at *offset*."""
+    return memory if memory.dtype == dtype else memory.getfield(dtype, offset % memory.itemsize)
 
 
 def _memory(base: Any) -> Any:
@@ -177,31 +216,39 @@ def offset_of(thing: Any) -> int:
 
 def reduce_view(session: Session, thing: Any) -> Any:
     """The reduce value of *thing* as a view; NotImplemented where it has to be copied."""
+    del session
     base = base_of(thing)
-    if not isinstance(base, (np.ndarray, *_EXPORTERS)) and not tensors.is_tensor(base):
+    while isinstance(base, np.ndarray) and not _covers(base, thing):
+        base = base_of(base)  # a view of a view with gaps, as as_strided makes them
+    if not isinstance(base, np.ndarray) and not _covers(base, thing):
         return NotImplemented
-    if thing.nbytes == 0 or (isinstance(base, np.ndarray) and base.nbytes == 0):
-        return NotImplemented
-    if isinstance(base, np.ndarray) and not base.transpose(order_of(base)).flags.c_contiguous:
-        wider = base_of(base)  # a view of a view with gaps, made by as_strided
-        if wider is None or not isinstance(wider, np.ndarray):
-            return NotImplemented
-        base = wider
     memory = _memory(base)
     offset = address(thing) - address(memory)
-    low, high = _bounds(thing)
-    if low < address(memory) or high > address(memory) + memory.nbytes:
-        return NotImplemented
-    del session
+    if memory.dtype.hasobject:
+        _fields(memory, thing.dtype, offset)  # refuses what it could not make again
     return view, (base, thing.dtype, thing.shape, thing.strides, offset, thing.flags.writeable)
 
 
-def _bounds(thing: Any) -> tuple[int, int]:
-    low = high = address(thing)
-    for length, stride in zip(thing.shape, thing.strides, strict=True):
+def _covers(base: Any, thing: Any) -> bool:
+    """Whether all of the array *thing* lies in the memory of *base*, and that is in one row."""
+    if isinstance(base, np.ndarray):
+        if not base.nbytes or not _has_raw_kind(base) or not _is_dense(base):
+            return False
+    elif not isinstance(base, _EXPORTERS) and not tensors.is_tensor(base):
+        return False
+    memory = _memory(base)
+    offset = address(thing) - address(memory)
+    low, high = _reach(thing.itemsize, thing.shape, thing.strides)
+    return bool(thing.nbytes and offset + low >= 0 and offset + high <= memory.nbytes)
+
+
+def _reach(itemsize: int, shape: Any, strides: Any) -> tuple[int, int]:
+    """How far items lie before and behind the first one, in bytes."""
+    low = high = 0
+    for length, stride in zip(shape, strides, strict=True):
         reach = (length - 1) * stride
         low, high = (low + reach, high) if reach < 0 else (low, high + reach)
-    return low, high + thing.itemsize
+    return low, high + itemsize
 
 
 def _array(session: Session, thing: Any) -> Any:
@@ -214,13 +261,6 @@ def _array(session: Session, thing: Any) -> Any:
         return reduce_owner(session, thing)
     reduced = reduce_view(session, thing)
     return reduce_owner(session, thing) if reduced is NotImplemented else reduced
-
-
-def contents(thing: Any) -> Any:
-    """The items of the array *thing*, for `numpy.copyto`; None where its base brings them."""
-    if not is_raw(thing):
-        return thing.copy(order="K")
-    return RawArray(thing)
 
 
 # ---------------------------------------------------------------- memoryviews
