@@ -167,17 +167,14 @@ class Checkpoint(MutableMapping[str, Any]):
         place, is_above = find_folder(None if folder is None else os.fspath(folder))
         runs: list[Run] = []
         owner = _owner(frame, of, lambda: runs[0].owner_ended())  # noqa: PLW0108 - no run yet
-        arguments = (
-            argument_values(frame.f_code, read_locals(frame))
-            if isinstance(owner, FrameOwner)
-            else {}
-        )
+        given = _arguments(frame)
+        arguments = given if isinstance(owner, FrameOwner) else {}
         self._run = Run(
             handle=self,
             handle_type=type(self),
             owner=owner,
             engine=Engine(
-                place, _name(name, owner, frame, arguments), settings, _origin(owner, frame, place)
+                place, _name(name, owner, frame, given), settings, _origin(owner, frame, place)
             ),
             settings=settings,
             call=record_call(arguments),
@@ -367,6 +364,11 @@ def _owner(frame: FrameType, of: object, on_end: Callable[[], None]) -> Owner:
     if is_function_frame(frame):
         return FrameOwner(frame, on_end)
     return NamespaceOwner(frame)
+
+
+def _arguments(frame: FrameType) -> dict[str, Any]:
+    """What the function that makes the checkpoint was given; also where an object is saved."""
+    return argument_values(frame.f_code, read_locals(frame)) if is_function_frame(frame) else {}
 
 
 def _name(name: str | None, owner: Owner, frame: FrameType, arguments: Mapping[str, Any]) -> str:

@@ -32,6 +32,11 @@ from resume.frames import (
     write_locals,
 )
 
+_SUSPENDED = (
+    (types.GeneratorType, "gi_frame"),
+    (types.CoroutineType, "cr_frame"),
+    (types.AsyncGeneratorType, "ag_frame"),
+)
 _SUSPENDABLE = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
 _NOTEBOOK_NAMES = ("In", "Out", "exit", "quit", "get_ipython", "open")
 
@@ -96,9 +101,22 @@ class FrameOwner:
         """False once the call has ended, also where a traceback still holds its frame."""
         if self._token() is None:
             return False
-        if self.code.co_flags & _SUSPENDABLE:
+        if any(self.find(top) is not None for top in running_frames().values()):
             return True
-        return any(self.find(top) is not None for top in running_frames().values())
+        return bool(self.code.co_flags & _SUSPENDABLE) and self._is_suspended()
+
+    def _is_suspended(self) -> bool:
+        """Whether a generator or coroutine will run the frame again: one that ended has no frame.
+
+        It looks at every object of the process, and is asked only where a name is taken.
+        """
+        suspended = (
+            getattr(thing, attribute)
+            for thing in gc.get_objects()
+            for kind, attribute in _SUSPENDED
+            if type(thing) is kind
+        )
+        return any(id(frame) == self._frame_id for frame in suspended)
 
     def cell(self, frame: FrameType, name: str) -> CellType | None:
         """The frame's own cell for *name*, None where the name is no cell."""
