@@ -4,8 +4,8 @@
 
 Every program ends. Its names survive being run through twice on the way back (a pop is guarded,
 an index never leaves its list), so a rerun that goes wrong does so by a wrong result and not by
-an accident. Three shapes in twenty can only be refused on a rerun now and then: a lazily drawn iterable,
-an eager permutation behind a generator, a branch that the loop itself turns.
+an accident. A few shapes can only be refused on a rerun now and then: a lazily drawn iterable, an
+eager permutation behind a generator, a branch that the loop itself turns.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def numbers(k):
 
 def drawn(k):
     for _ in range(k):
-        yield random.randrange(9)
+        yield random.randrange(10**6)
 
 
 def each(values):
@@ -131,9 +131,7 @@ class Writer:
     def iterable(self, targets: list[str]) -> str:
         k = self.dice.randint(1, 3)
         if self.dice.random() < 0.04:
-            return self.dice.choice(
-                [f"lambda: drawn({k})", f"each(g.permutation({k + 1}))", f"each(list(work)[:{k}])"]
-            )
+            return self.dice.choice([f"lambda: drawn({k})", f"each(g.permutation(10**4)[:{k}])"])
         return self.dice.choice(
             [
                 f"range({k})",

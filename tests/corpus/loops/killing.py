@@ -19,7 +19,7 @@ from processes import Ended, Nursery
 
 PROGRAMS = Path(__file__).parent / "programs"
 MOST_COMMITS = 12
-MOST_TICKS = 6
+MOST_TICKS = 4
 TOLD = re.compile(r"could not find the way back", re.IGNORECASE)
 
 
@@ -87,7 +87,7 @@ def truth_of(nursery: Nursery, program: Path, store: Path) -> str:
     """
     ended = nursery.run(program, store=store, RESUME_DISABLE="1")
     assert ended.code == 0, f"{program.name} fails by itself: {ended.stderr}"
-    assert ended.last_line.startswith(("[", "{")) or ended.last_line[:1].isalnum()
+    assert ended.last_line
     return ended.last_line
 
 
@@ -117,7 +117,7 @@ def kill_everywhere(
 ) -> tuple[Ended, Tally]:
     """Run *program* once whole and once for each kill point, each in a fresh store.
 
-    Every third kill point gets a second and a third kill in the runs after it.
+    Every fourth kill point gets a second and a third kill in the runs after it.
 
     Returns:
         The run that nothing killed, and the tally of the others, the whole one included.
@@ -129,7 +129,7 @@ def kill_everywhere(
     if judge(truth, whole) != "equal":
         return whole, tally
     for number, point in enumerate(kill_points(whole, most_commits)):
-        kills = [point] if number % 3 else [point, "commit:1", "commit:2"]
+        kills = [point] if number % 4 else [point, "commit:1", "commit:2"]
         store = scratch / f"store-{number}"
         tally.add(kills, truth, run_with_kills(nursery, program, store, kills))
         shutil.rmtree(store, ignore_errors=True)

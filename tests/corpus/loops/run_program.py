@@ -5,20 +5,24 @@
 
 The kill is the test's process control: RESUME_TEST_KILL=commit:K ends the process by SIGKILL right
 after its K-th commit, tick:K at the K-th call of `ticks.tick()`. Nothing of the library is
-replaced; `Store.commit` is counted from outside. A report of what was counted is written at a normal end.
+replaced; `Store.commit` is counted from outside. A report of what was counted is written at a
+normal end.
 """
 
 from __future__ import annotations
 
 import atexit
+import gc
+import inspect
 import json
 import os
 import signal
 import sys
+import threading
 import types
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 LONGEST_RUN_S = 30
 
@@ -70,22 +74,46 @@ def run(program: str, arguments: list[str]) -> None:
 
 def serve() -> None:
     """Fork a child for each line of standard input, wait for its end, answer with its status."""
-    import numpy  # noqa: F401, ICN001 - warm, so that a child costs a fork
+    # Warm, so that a child costs a fork: the modules, and what reading a source needs.
+    import numpy  # noqa: F401, ICN001
     import numpy.random  # noqa: F401
+    import platformdirs  # noqa: F401
 
     import resume  # noqa: F401
     import resume.store  # noqa: F401
 
+    inspect.getsource(serve)
+    gc.collect()
+    gc.freeze()  # or each child would copy all of it when it collects
     for line in iter(sys.stdin.readline, ""):
         job = json.loads(line)
         child = os.fork()
         if child == 0:
             become(job)
-            run(job["program"], job["arguments"])
-            sys.exit()
+            live(job)
         _, status = os.waitpid(child, 0)
         sys.stdout.write(json.dumps({"code": os.waitstatus_to_exitcode(status)}) + "\n")
         sys.stdout.flush()
+
+
+def live(job: dict[str, Any]) -> NoReturn:
+    """Run the program and end as an interpreter does, but for the teardown of the modules.
+
+    That takes ten times as long as all the rest; the tests with whole processes have it.
+    """
+    code = 0
+    try:
+        run(job["program"], job["arguments"])
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        code = 1
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def become(job: dict[str, Any]) -> None:

@@ -23,9 +23,9 @@ def programs(*outcomes):
 
 
 @programs("equal")
-def test_killed_at_any_moment_the_rerun_ends_equal(nursery, tmp_path, name):
+def test_killed_at_any_moment_the_rerun_ends_equal(nursery, scratch, name):
     """After a kill at any save or between saves, and after two more, the result is the same."""
-    whole, tally = kill_everywhere(nursery, PROGRAMS / f"{name}.py", tmp_path)
+    whole, tally = kill_everywhere(nursery, PROGRAMS / f"{name}.py", scratch)
 
     assert not tally.third, "\n".join(tally.third)
     assert set(tally.ends) == {"equal"}, (tally, whole.stderr)
@@ -33,39 +33,39 @@ def test_killed_at_any_moment_the_rerun_ends_equal(nursery, tmp_path, name):
 
 
 @programs("equal")
-def test_killed_after_each_first_save_it_still_ends(nursery, tmp_path, name):
+def test_killed_after_each_first_save_it_still_ends(nursery, scratch, name):
     """A program that never lives longer than one save goes on by one save a run, to the end."""
     program = PROGRAMS / f"{name}.py"
-    truth = truth_of(nursery, program, tmp_path / "unused")
-    whole = nursery.run(program, store=tmp_path / "whole")
+    truth = truth_of(nursery, program, scratch / "unused")
+    whole = nursery.run(program, store=scratch / "whole")
 
     kills = ["commit:1"] * (2 * whole.report["commits"] + 3)
-    ended = run_with_kills(nursery, program, tmp_path / "store", kills)
+    ended = run_with_kills(nursery, program, scratch / "store", kills)
 
     assert judge(truth, ended) == "equal", (truth, ended)
 
 
 @programs("equal")
-def test_finished_program_rerun_three_times_writes_nothing(nursery, tmp_path, name):
+def test_finished_program_rerun_three_times_writes_nothing(nursery, scratch, name):
     """Reruns of a finished program give its result again and leave every file as it was."""
     program = PROGRAMS / f"{name}.py"
-    first = nursery.run(program, store=tmp_path)
-    files = listing(tmp_path)
+    first = nursery.run(program, store=scratch)
+    files = listing(scratch)
 
     for _ in range(3):
-        again = nursery.run(program, store=tmp_path)
+        again = nursery.run(program, store=scratch)
 
         assert (again.code, again.last_line) == (0, first.last_line), again.stderr
         assert again.report["commits"] == 0
-        assert listing(tmp_path) == files
+        assert listing(scratch) == files
 
 
 @programs("equal-or-refused")
-def test_killed_at_any_moment_the_rerun_is_equal_or_refused(nursery, tmp_path, name):
+def test_killed_at_any_moment_the_rerun_is_equal_or_refused(nursery, scratch, name):
     """What the rules cannot make exact ends equal or with an error, never with another result."""
     expected = EXPECTED[name]
 
-    whole, tally = kill_everywhere(nursery, PROGRAMS / f"{name}.py", tmp_path)
+    whole, tally = kill_everywhere(nursery, PROGRAMS / f"{name}.py", scratch)
 
     assert not tally.third, "\n".join(tally.third)
     assert set(tally.ends) <= {"equal", "refused"}, (tally, whole.stderr)
@@ -74,11 +74,11 @@ def test_killed_at_any_moment_the_rerun_is_equal_or_refused(nursery, tmp_path, n
 
 
 @programs("refused")
-def test_refused_at_once_with_the_rewrite(nursery, tmp_path, name):
+def test_refused_at_once_with_the_rewrite(nursery, scratch, name):
     """A shape that no rule covers is refused at its first run; the text names the remedy."""
     expected = EXPECTED[name]
 
-    ended = nursery.run(PROGRAMS / f"{name}.py", store=tmp_path)
+    ended = nursery.run(PROGRAMS / f"{name}.py", store=scratch)
 
     assert ended.raised(expected.error), ended
     for text in expected.says:
@@ -86,9 +86,9 @@ def test_refused_at_once_with_the_rewrite(nursery, tmp_path, name):
 
 
 @programs("warned")
-def test_warned_with_line_and_remedy(nursery, tmp_path, name):
+def test_warned_with_line_and_remedy(nursery, scratch, name):
     """What is not refused but not exact either is said, as a ResumeWarning."""
-    ended = nursery.run(PROGRAMS / f"{name}.py", store=tmp_path)
+    ended = nursery.run(PROGRAMS / f"{name}.py", store=scratch)
 
     assert ended.code == 0, ended.stderr
     assert "ResumeWarning" in ended.stderr
@@ -106,14 +106,14 @@ def primes(count):
 
 
 @pytest.mark.parametrize("left", range(1, 10))
-def test_primes_killed_then_eleven_then_sixteen(nursery, tmp_path, left):
+def test_primes_killed_then_eleven_then_sixteen(nursery, scratch, left):
     """Killed with n=4 left, the same call ends with 11 primes; then n=5 gives 16."""
     program = PROGRAMS / "primes.py"
-    killed = nursery.run(program, store=tmp_path, kill=f"commit:{10 - left}")
+    killed = nursery.run(program, store=scratch, kill=f"commit:{10 - left}")
 
-    same_call = nursery.run(program, store=tmp_path)
-    other_call = nursery.run(program, store=tmp_path, arguments=["5"])
-    other_again = nursery.run(program, store=tmp_path, arguments=["5"])
+    same_call = nursery.run(program, store=scratch)
+    other_call = nursery.run(program, store=scratch, arguments=["5"])
+    other_again = nursery.run(program, store=scratch, arguments=["5"])
 
     assert killed.killed
     assert json.loads(same_call.last_line) == primes(11)
@@ -122,17 +122,17 @@ def test_primes_killed_then_eleven_then_sixteen(nursery, tmp_path, left):
 
 
 @pytest.mark.parametrize("name", ["primes", "nested_resets", "finished_block", "module_level"])
-def test_forks_and_whole_processes_agree(nursery, tmp_path, name):
+def test_forks_and_whole_processes_agree(nursery, scratch, name):
     """A program killed in a process of its own, started from nothing, ends like a forked one."""
     program = PROGRAMS / f"{name}.py"
-    truth = truth_of(nursery, program, tmp_path / "unused")
+    truth = truth_of(nursery, program, scratch / "unused")
 
     for kill in ("tick:1", "commit:1", "tick:3", "commit:2", ""):
-        env = environment(RESUME_DIR=str(tmp_path / "store"), RESUME_TEST_KILL=kill)
+        env = environment(RESUME_DIR=str(scratch / "store"), RESUME_TEST_KILL=kill)
         runner = Path(__file__).parent / "run_program.py"
-        ended = run_program([runner, program], cwd=tmp_path, env=env)
+        ended = run_program([runner, program], cwd=scratch, env=env)
         assert ended.killed == bool(kill), ended.stderr
-    plain = run_program([program], cwd=tmp_path, env=env)
+    plain = run_program([program], cwd=scratch, env=env)
 
     assert ended.last_line == truth
     assert plain.last_line == truth

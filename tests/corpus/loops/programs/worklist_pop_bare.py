@@ -1,5 +1,4 @@
 # expect: equal-or-refused
-# refuses: RestoreError
 """The same without a guard: on the way back the pop meets an empty list."""
 
 import json

@@ -1,5 +1,5 @@
 # expect: refused ConfigError
-# says: chp.loop(zip(
+# says: chp.loop(
 """`zip` around `loop` is refused like `enumerate`."""
 
 import json
