@@ -20,6 +20,8 @@ def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for variable in [key for key in os.environ if key.startswith("RESUME_")]:
         monkeypatch.delenv(variable)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / ".config"))
+    # Compiling the package anew in each child of a test is most of the time that many tests take.
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     # A program in the folder imports the package under test, installed or not.
     paths = [str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
