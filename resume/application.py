@@ -24,6 +24,7 @@ class Application:
         loops: int,
         live: Mapping[str, Any],
         keep: Collection[str],
+        saved: Collection[str],
         skipped: Collection[str],
         own: Mapping[str, Any],
         rename: Mapping[str, str],
@@ -34,6 +35,7 @@ class Application:
         self._live = live
         self._keep = frozenset(keep)
         """Names whose values are the caller's, whatever was saved."""
+        self._saved = frozenset(saved)
         self._skipped = frozenset(skipped)
         self._own = own
         self._rename = rename
@@ -46,9 +48,10 @@ class Application:
         """Decode *content* and bind it; *names* are the state's names as the owner has them now.
 
         Raises:
-            RestoreError: The state cannot be brought back whole; no name was bound.
+            RestoreError: The state cannot be brought back whole; nothing was changed.
         """
         bound = self._owner.read(frame)
+        self._refuse_stale(bound, names)
         revived = revive(
             content,
             loops=self._loops,
@@ -61,13 +64,36 @@ class Application:
             rename=self._rename,
         )
         wanted = {name: revived.names[name] for name in revived.names if not self._is_kept(name)}
-        excluded = {name: bound[name] for name in bound if self._is_excluded(name)}
-        _refuse_stale({**excluded, **names}, wanted)
         self._owner.write(frame, wanted)
         rng.apply(revived.random_state)
         self._anchored = revived.anchored
         self.revived = revived
         return revived
+
+    def _refuse_stale(self, bound: Mapping[str, Any], names: Mapping[str, Any]) -> None:
+        """Refuse a name that keeps its value while that value holds an object to be replaced.
+
+        Looked at before anything is decoded: what is restored in place would be changed by then.
+        """
+        excluded = {name: bound[name] for name in bound if self._is_excluded(name)}
+        here = {**excluded, **names}
+        kept = {n: v for n, v in here.items() if n not in self._saved or self._is_kept(n)}
+        if not kept:
+            return
+        reached = {name: reachable_mutables([value]) for name, value in kept.items()}
+        staying = reachable_mutables([*self._live.values(), *self._anchored.values()])
+        staying |= {id(value): value for value in kept.values()}
+        for other in self._saved - kept.keys():
+            if other not in names or id(names[other]) in staying:
+                continue
+            objects = reachable_mutables([names[other]])
+            for name, keys in reached.items():
+                if any(key in objects and key not in staying for key in keys):
+                    raise RestoreError(
+                        f"{name!r} holds {other!r} as it was before the restore: create {name!r} "
+                        "after restore(), from the restored value. Nothing was changed, and the "
+                        "saved generation is untouched"
+                    )
 
     def _is_kept(self, name: str) -> bool:
         return name in self._keep or self._is_excluded(name)
@@ -88,26 +114,3 @@ class Application:
         if not isinstance(owner, FrameOwner) or frame is None:
             return None
         return lambda name: owner.cell(frame, name)
-
-
-def _refuse_stale(names: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Refuse a name that keeps its value while that value holds an object about to be replaced."""
-    kept = {name: value for name, value in names.items() if name not in wanted}
-    replaced = {
-        name: names[name]
-        for name, value in wanted.items()
-        if name in names and names[name] is not value
-    }
-    if not kept or not replaced:
-        return
-    old = {name: reachable_mutables([value]) for name, value in replaced.items()}
-    new = reachable_mutables(list(wanted.values()))
-    for name, value in kept.items():
-        reached = reachable_mutables([value])
-        for other, objects in old.items():
-            if any(key in objects and key not in new for key in reached):
-                raise RestoreError(
-                    f"{name!r} holds {other!r} as it was before the restore: create {name!r} after "
-                    "restore(), from the restored value. Nothing was changed, and the saved "
-                    "generation is untouched"
-                )

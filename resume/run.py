@@ -149,6 +149,7 @@ class Run:
             loops=len(manifest.draft.position.get("loops", ())),
             live=self._live_objects(manifest, names),
             keep=kept,
+            saved=[row.name for row in manifest.draft.variables if not row.skipped],
             skipped=[row.name for row in manifest.draft.variables if row.skipped],
             own=self._own,
             rename=self._rename(),
