@@ -90,8 +90,15 @@ class Disk:
         return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), FILE_MODE)
 
     def lock(self, descriptor: int) -> None:
-        """Lock an open file, at once or not at all (BlockingIOError)."""
-        import fcntl  # noqa: PLC0415 - not on Windows
+        """Lock an open file, at once or not at all (BlockingIOError).
+
+        Raises:
+            OSError: With ENOSYS on systems that have no flock (Windows).
+        """
+        try:
+            import fcntl  # noqa: PLC0415 - not on Windows
+        except ImportError as why:  # pragma: no cover - Windows
+            raise OSError(errno.ENOSYS, "this system has no flock") from why
 
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 

@@ -5,7 +5,7 @@ Goal: two runs of the same program never write to one place; the second says who
 What does not work, and what is done:
 - filelock on POSIX: up to 3.29 every attempt truncates the lock file, which holds the holder's
   record (filelock issue 591), and there is no way to close its descriptor in a forked child without
-  releasing. So flock() itself, ten lines; filelock does it on Windows.
+  releasing. So flock() itself, ten lines; where there is none (Windows), the claim file below.
 - fcntl locks (POSIX record locks): any close of the file in the process drops them.
 - flock in one process: a second descriptor is refused like another process. A table of what this
   process holds says so in words.
