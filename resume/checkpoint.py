@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
 from pathlib import Path
 from time import monotonic
@@ -419,8 +420,12 @@ def _enlist(run: Run, frame: FrameType) -> None:
     if isinstance(other, Run) and not isinstance(run.owner, ObjectOwner):
         raise CheckpointBusyError(
             f"checkpoint {run.title!r} of {run.owner.title} is live already: {other.owner.title} "
-            "made it and has not ended (recursion, another thread, or two checkpoints of one name). "
-            "Give this one a name of its own: Checkpoint(name='...-{depth}'), with an argument that "
-            "tells them apart"
+            "made it and has not ended (recursion, another thread, or two checkpoints of one "
+            "name). Give this one a name of its own: Checkpoint(name='...-{depth}'), with an "
+            "argument that tells them apart"
         )
-    registry.add(run)
+    is_object = isinstance(run.owner, ObjectOwner)
+    registry.add(run, weakly=is_object)
+    if is_object:  # it ends when the program drops it, and nobody says so
+        engine = run.engine
+        weakref.finalize(run, lambda: engine.store.unlock()).atexit = False  # noqa: PLW0108

@@ -31,27 +31,32 @@ class LiveRun(Protocol):
 
 
 _lock = threading.RLock()
-_live: list[LiveRun] = []
+_live: list[Callable[[], LiveRun | None]] = []
+"""References, so that an object given by `of=` is not kept alive by being known here."""
 _unreported: list[ResumeError] = []
 _ended_calls: dict[tuple[str, str], list[Any]] = {}
 
 
-def add(run: LiveRun) -> None:
-    """Keep *run* until it is closed."""
+def add(run: LiveRun, *, weakly: bool = False) -> None:
+    """Keep *run* until it is closed; *weakly*: as long as somebody else does."""
     with _lock:
-        _live.append(run)
+        _live.append(weakref.ref(run) if weakly else lambda: run)
+
+
+def _runs() -> list[LiveRun]:
+    return [run for run in (get() for get in _live) if run is not None]
 
 
 def remove(run: LiveRun) -> None:
     """*run* is closed."""
     with _lock:
-        _live[:] = [other for other in _live if other is not run]
+        _live[:] = [get for get in _live if get() not in (None, run)]
 
 
 def close_dead(is_same: Callable[[LiveRun], bool]) -> None:
     """Close runs that *is_same* and whose owner has ended, though a traceback holds its frame."""
     with _lock:
-        dead = [run for run in _live if is_same(run) and not run.is_alive()]
+        dead = [run for run in _runs() if is_same(run) and not run.is_alive()]
     for run in dead:
         run.close()
 
@@ -59,7 +64,7 @@ def close_dead(is_same: Callable[[LiveRun], bool]) -> None:
 def find(is_same: Callable[[LiveRun], bool]) -> LiveRun | None:
     """The live run that *is_same*, None where there is none."""
     with _lock:
-        return next((run for run in _live if is_same(run)), None)
+        return next((run for run in _runs() if is_same(run)), None)
 
 
 def remember_objects(key: tuple[str, str], objects: Sequence[Any]) -> None:
@@ -112,7 +117,7 @@ def _after_fork_in_child() -> None:
     # the state belongs to the parent: the child neither saves nor holds a lock
     global _lock  # noqa: PLW0603 - another thread of the parent may have held it at the fork
     _lock = threading.RLock()
-    for run in _live:
+    for run in _runs():
         run.switch_off()
     _live.clear()
     _unreported.clear()
@@ -120,7 +125,7 @@ def _after_fork_in_child() -> None:
 
 
 def _at_exit() -> None:
-    for run in _live:
+    for run in _runs():
         run.at_exit()
 
 

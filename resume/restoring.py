@@ -173,9 +173,9 @@ class Restoring:
             and row.preview not in ("", "***")
             and row.name not in run.call.shown
         ][:3]
-        what = f" {', '.join(shown)}" if shown else ""
+        what = f": {', '.join(shown)}" if shown else ""
         above = f", from {self._found_above}" if self._found_above is not None else ""
-        return f"↻ resuming {run.title}:{what} ({restored}{above})"
+        return f"↻ resuming {run.title}{what} ({restored}{above})"
 
     def open_unrestored(self) -> None:
         """The first safe point or loop without a `restore()` before it."""
