@@ -243,6 +243,8 @@ def state_names(
     for name, value in names.items():
         if name == "_" or (name.startswith("__") and name.endswith("__")):
             continue
+        if name.startswith("@"):  # pytest's own, in the functions of a test module
+            continue
         if (
             isinstance(value, own)
             or isinstance(value, types.ModuleType)

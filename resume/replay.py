@@ -7,6 +7,7 @@ are the same items.
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -162,8 +163,20 @@ def _feed(state: Any, item: Any, levels: int) -> None:
         for text in sorted(item_digest(part) for part in item):
             state.update(text.encode())
     elif not _feed_array(state, item, levels):
-        for value in vars(item).values() if hasattr(item, "__dict__") else ():
+        for value in _attributes(item):
             _feed(state, value, levels - 1)
+
+
+def _attributes(item: Any) -> list[Any]:
+    """The values of an object's attributes, those in slots included."""
+    found = list(vars(item).values()) if hasattr(item, "__dict__") else []
+    for kind in type(item).__mro__:
+        slots = kind.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            member = kind.__dict__.get(name)
+            if isinstance(member, types.MemberDescriptorType) and hasattr(item, name):
+                found.append(member.__get__(item))
+    return found
 
 
 def _feed_array(state: Any, item: Any, levels: int) -> bool:
