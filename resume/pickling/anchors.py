@@ -11,7 +11,6 @@ import collections
 import copyreg
 import enum
 import logging
-import random
 import types
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -203,9 +202,9 @@ def _kind_of_array(thing: Any) -> str | None:
 def _kind_of_instance(thing: Any, kind: type, table: Table) -> str | None:
     session = table.session
     is_taken = kind in session.reducers or kind in copyreg.dispatch_table
-    if is_taken or thing is getattr(random, "_inst", None) or thing is _global_state():
+    if is_taken or holes.is_global(thing):
         return None
-    if table[kind] is not None and kind is not random.Random and not tensors.owns(kind):
+    if table[kind] is not None and kind not in holes.GENERATORS and not tensors.owns(kind):
         return None
     if hasattr(kind, "__next__") and not hasattr(thing, "__dict__"):
         return None  # iterators of the interpreter are made over what they walk, never filled
@@ -219,10 +218,6 @@ def _kind_of_instance(thing: Any, kind: type, table: Table) -> str | None:
 def inherits(kind: type, name: str) -> bool:
     """Whether *kind* has the method *name* from `object`."""
     return getattr(kind, name) is getattr(object, name)
-
-
-def _global_state() -> Any:
-    return np.random.mtrand._rand  # noqa: SLF001
 
 
 def parts(thing: Any) -> Iterator[tuple[Step, str, Any]]:

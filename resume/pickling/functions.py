@@ -81,10 +81,8 @@ def _code(_session: Session, thing: types.CodeType) -> Any:
 
 
 def _cell(session: Session, thing: types.CellType) -> Any:
-    if session.owner_cell is not None:
-        name = session.owner_cell(thing, "")
-        if name is not None:
-            return frame_cell, (name,)
+    if id(thing) in session.frame_cells:
+        return frame_cell, (session.frame_cells[id(thing)],)
     if id(thing) in session.filled:
         return cell, ()
     session.filled.add(id(thing))
@@ -174,7 +172,9 @@ def _fills(session: Session, thing: types.FunctionType) -> list[tuple[Any, Any]]
     for variable, target in zip(thing.__code__.co_freevars, thing.__closure__ or (), strict=True):
         if id(target) in session.filled:
             continue
-        if session.owner_cell is not None and session.owner_cell(target, variable) is not None:
+        name = session.owner_cell(target, variable) if session.owner_cell is not None else None
+        if name is not None:
+            session.frame_cells[id(target)] = name
             continue
         session.filled.add(id(target))
         fills.append((target, _contents(target)))

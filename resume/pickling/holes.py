@@ -16,6 +16,8 @@ import types
 import weakref
 from typing import Any
 
+import numpy as np
+
 from resume.pickling.builders import bound, builder
 from resume.pickling.session import Rebuild, Reducer, Session, Unsavable
 
@@ -171,6 +173,18 @@ def global_random() -> random.Random:
     return random._inst  # noqa: SLF001
 
 
+@builder
+def global_random_state() -> Any:
+    """The generator behind `numpy.random.rand()`."""
+    return np.random.mtrand._rand  # noqa: SLF001
+
+
+@builder
+def global_bit_generator() -> Any:
+    """The source of bits behind `numpy.random.rand()`."""
+    return np.random.mtrand.get_bit_generator()
+
+
 class _Gone:
     """Dies at once, so that a weak reference to it is dead."""
 
@@ -234,6 +248,20 @@ def _random(_session: Session, thing: Any) -> Any:
     return (global_random, ()) if thing is random._inst else NotImplemented  # noqa: SLF001
 
 
+def _random_state(_session: Session, thing: Any) -> Any:
+    return (global_random_state, ()) if thing is global_random_state() else NotImplemented
+
+
+def _bit_generator(_session: Session, thing: Any) -> Any:
+    return (global_bit_generator, ()) if thing is global_bit_generator() else NotImplemented
+
+
+def is_global(thing: Any) -> bool:
+    """Whether *thing* is one of the process's own generators: those go by reference."""
+    known = (global_random(), global_random_state(), global_bit_generator())
+    return any(thing is one for one in known)
+
+
 REDUCERS: dict[type, Reducer] = {
     types.ModuleType: _module,
     type(threading.Lock()): lambda _s, _t: (lock, ()),
@@ -248,6 +276,8 @@ REDUCERS: dict[type, Reducer] = {
     weakref.WeakKeyDictionary: _weak_values,
     weakref.WeakSet: _weak_set,
     random.Random: _random,
+    np.random.RandomState: _random_state,
+    type(np.random.mtrand.get_bit_generator()): _bit_generator,
 }
 SUBCLASSES: dict[type, Reducer] = {
     types.ModuleType: _module,
@@ -255,6 +285,8 @@ SUBCLASSES: dict[type, Reducer] = {
     logging.Logger: _logger,
 }
 
+GENERATORS = (random.Random, np.random.RandomState, type(np.random.mtrand.get_bit_generator()))
+"""Types with a reducer for the global one only."""
 KEPT: frozenset[type] = frozenset(
     {
         type(threading.Lock()),

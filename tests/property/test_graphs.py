@@ -1,11 +1,14 @@
 """Random graphs, there and back: equal, with the same objects shared."""
 
+# ruff: noqa: PD011 - these `values` are no data frame's
+
 from __future__ import annotations
 
 import collections
 import dataclasses
 import enum
 import random
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -46,7 +49,9 @@ class MyDict(dict):
     pass
 
 
-Pair = collections.namedtuple("Pair", "left right")
+class Pair(NamedTuple):
+    left: object
+    right: object
 
 
 def counters(shared):
@@ -63,6 +68,10 @@ def counters(shared):
 
     shared_list = [shared]
     return add, read
+
+
+def holding(held):
+    return lambda: held
 
 
 def memory(draw, size):
@@ -148,7 +157,7 @@ def graphs(draw):
         "rng": lambda: random.Random(draw(st.integers())),
         "method": lambda: one_of(random.Random, lambda: random.Random(1)).random,
         "closures": lambda: counters(any_node()),
-        "lambda": lambda: (lambda held: lambda: held)(any_node()),
+        "lambda": lambda: holding(any_node()),
         "frame": lambda: pd.DataFrame({"a": [1, 2], "b": ["x", None], "c": [0.5, np.nan]}),
     }
     for _ in range(draw(st.integers(1, 14))):
