@@ -334,10 +334,14 @@ class Run:
                 for one in self.course.track.active
             ],
             externals=externals,
+            outside=[*externals.values(), *self._callers_own()],
             classes=local_classes(self.owner.read(frame), self.owner),
             own=self._own,
             cells=self._cells(frame),
         )
+
+    def _callers_own(self) -> list[Any]:
+        return list(self.passed.values()) if self.settings.args == "caller" else []
 
     def _cells(self, frame: FrameType | None) -> Callable[[CellType, str], str | None] | None:
         """Tell which cells are the frame's own; the name may be empty where nobody knows it."""

@@ -8,9 +8,10 @@ so that whatever the program built on them meanwhile stays right.
 
 from __future__ import annotations
 
+import gc
 import reprlib
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import CellType
 from typing import Any
 
@@ -23,6 +24,7 @@ from resume.types import Content, Skipped, Variable
 _RNG = ".rng"
 _VALUES = ".values"
 _PASSED = " (as passed)"
+_CHAIN = 1000  # iterators that stand on one another: enumerate(zip(map(...)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Scene:
     loops: Sequence[LoopScene] = ()
     externals: Mapping[str, Any] = field(default_factory=dict)
     """Names that `exclude=` leaves out: referred to, never written."""
+    outside: Collection[Any] = ()
+    """Objects that a rerun has anew, whatever was saved: excluded ones, a caller's own."""
     classes: Mapping[str, type] = field(default_factory=dict)
     """Classes that the rerun makes anew: referred to by name."""
     own: Mapping[str, Any] = field(default_factory=dict)
@@ -86,8 +90,9 @@ def capture(
     anchors = {anchor: scene.passed[name] for name, anchor in passed.items()}
     deep = {*anchors, *scene.held}
     anchors |= {name: value for name, value in scene.names.items() if not is_simple(value)}
+    by_name = [_rests_on(loop.iterator, scene.outside) for loop in scene.loops]
     for depth, loop in enumerate(scene.loops):
-        roots |= _loop_roots(depth, loop)
+        roots |= _loop_roots(depth, replace(loop, iterator=None) if by_name[depth] else loop)
     roots[_VALUES] = dict(scene.values)
     roots[_RNG] = rng.capture()
     encoded = encode(
@@ -105,7 +110,7 @@ def capture(
     if _VALUES in missing:
         _refuse_values(encoded)
     by_value = tuple(
-        not {f".loop {depth} item", f".loop {depth} iterator"} & missing
+        not by_name[depth] and not {f".loop {depth} item", f".loop {depth} iterator"} & missing
         for depth in range(len(scene.loops))
     )
     _refuse_shared_iterators(scene.loops, by_value)
@@ -115,6 +120,24 @@ def capture(
         for name, value in scene.externals.items()
     )
     return Snapshot(encoded, table, by_value, passed)
+
+
+def _rests_on(iterator: Any, outside: Collection[Any]) -> bool:
+    """Whether *iterator* takes its items from one of *outside*, which the rerun makes anew.
+
+    Then its place is no part of the state, and the rerun's own one has to be brought there.
+    """
+    wanted = {id(value) for value in outside if isinstance(value, Iterator)}
+    seen: set[int] = set()
+    todo = [iterator] if wanted else []
+    while todo and len(seen) < _CHAIN:
+        value = todo.pop()
+        if id(value) in wanted:
+            return True
+        if id(value) not in seen and isinstance(value, Iterator | tuple | dict):
+            seen.add(id(value))
+            todo.extend(gc.get_referents(value))
+    return False
 
 
 def _loop_roots(depth: int, loop: LoopScene) -> dict[str, Any]:
