@@ -12,6 +12,7 @@ import gc
 import reprlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from types import CellType
 from typing import Any
 
@@ -229,7 +230,20 @@ def _is_array(value: Any) -> bool:
     return type(value).__module__.partition(".")[0] in ("numpy", "torch", "cupy", "pandas")
 
 
-_short = reprlib.Repr()
+class _Short(reprlib.Repr):
+    """Looks at the first items alone: reprlib sorts all of a dict's keys, and of a set's items."""
+
+    def repr_dict(self, x: dict[Any, Any], level: int) -> str:
+        return super().repr_dict(dict(islice(x.items(), self.maxdict + 1)), level)
+
+    def repr_set(self, x: set[Any], level: int) -> str:
+        return super().repr_set(set(islice(x, self.maxset + 1)), level)
+
+    def repr_frozenset(self, x: frozenset[Any], level: int) -> str:
+        return super().repr_frozenset(frozenset(islice(x, self.maxfrozenset + 1)), level)
+
+
+_short = _Short()
 _short.maxstring = _short.maxother = _short.maxlong = 60
 _short.maxlevel = 2
 
