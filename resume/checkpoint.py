@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapp
 from pathlib import Path
 from time import monotonic
 from types import CodeType, FrameType, TracebackType
-from typing import Any, Final, Literal, cast, final
+from typing import Any, Final, Literal, TypeVar, cast, final
 
 from resume import notices, registry
 from resume.call import argument_values, fill_name, is_simple, rank, record_call
@@ -42,6 +42,30 @@ from resume.types import JSON
 from resume.units import Duration, show_seconds
 
 _DEFAULT: Final = "default"
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+class _Lookup:
+    """A method that is told when it is looked up, before its argument is evaluated.
+
+    Only so can an iterable that draws random numbers in its expression be told from one that does
+    not (tests/unit/frames/test_expressions.py).
+    """
+
+    def __init__(self, method: Callable[..., Any]) -> None:
+        self._method = method
+        self.__doc__ = method.__doc__
+        self.__wrapped__ = method
+
+    def __get__(self, handle: Any, kind: type | None = None) -> Any:
+        if handle is None:
+            return self._method
+        handle._run.look_up(frame_at(1))  # noqa: SLF001 - of the same class
+        return self._method.__get__(handle, kind)
+
+
+def _noting_lookup(method: _Method) -> _Method:
+    return cast("_Method", _Lookup(method))
 
 
 @final
@@ -231,6 +255,7 @@ class Checkpoint(MutableMapping[str, Any]):
         """
         return self._run.safe_point(frame_at(1), "save", values)
 
+    @_noting_lookup
     def loop(self, iterable: Any, *, name: str | None = None) -> Iterator[Any]:
         """The iterable of a `for` statement that a rerun continues at the next item.
 

@@ -10,15 +10,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, Protocol
 
 from resume.application import Application
 from resume.errors import ConfigError, RestoreError, ResumeError
 from resume.frames import (
     LoopSite,
+    call_of_lookup,
     enclosing_loops,
     fingerprint,
+    instruction_at,
     left_elsewhere,
     loop_site,
     names_read_in_loop,
@@ -37,7 +39,14 @@ from resume.loops import (
 )
 from resume.owner import Owner
 from resume.position import Position, SavedLoop
-from resume.replay import make_iterator, random_start, replay
+from resume.replay import (
+    RandomStart,
+    is_same_state,
+    make_iterator,
+    random_start,
+    random_state,
+    replay,
+)
 from resume.snapshot import LoopScene
 from resume.types import Content, Manifest
 
@@ -87,6 +96,7 @@ class Course:
         self._destination: Destination | None = None
         self._ship = ship
         self._saved_item: tuple[Loop, int] | None = None
+        self._looked_up: tuple[CodeType, int, RandomStart] | None = None
         self.is_sealed = False
         """The block had ended before: nothing is saved."""
 
@@ -132,10 +142,27 @@ class Course:
         if self.way is not None:
             return self._meet(loop, iterable, caller)
         loop.start = random_start(iterable, lambda: self._ship.names(caller))
+        loop.has_drawn = self._has_drawn(loop, caller)
         loop.iterator = loop.make()
         self._note_sharing(loop, iterable, caller)
         self.track.begin(loop)
         return LoopIterator(self._ship, self.track, loop)
+
+    def look_up(self, caller: FrameType) -> None:
+        """`chp.loop` was looked up: its argument is evaluated next, and may draw."""
+        self._looked_up = None
+        call = call_of_lookup(caller.f_code, caller.f_lasti)
+        if call is not None and self.way is None and not self.is_sealed:
+            state = random_state(self._ship.names(caller))
+            self._looked_up = (caller.f_code, call, state)
+
+    def _has_drawn(self, loop: Loop, caller: FrameType) -> bool:
+        """Whether the random state is another than before the loop's expression."""
+        looked_up, self._looked_up = self._looked_up, None
+        if looked_up is None or loop.start is None or looked_up[0] is not caller.f_code:
+            return False
+        is_its_call = looked_up[1] == instruction_at(caller.f_code, caller.f_lasti)
+        return is_its_call and not is_same_state(looked_up[2], loop.start)
 
     def _key(self, site: LoopSite, caller: FrameType) -> str:
         ordinal = str(site.ordinal)

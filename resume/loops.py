@@ -44,6 +44,8 @@ class Loop:
     """Offset of the FOR_ITER in the owner's code."""
     make: Callable[[], Iterator[Any]]
     """Evaluates the iterable anew; for iterators that do not pickle."""
+    has_drawn: bool = False
+    """Random numbers were drawn while the expression of the iterable was evaluated."""
     iterator: Iterator[Any] | None = None
     inside: dict[str, str] = field(default_factory=dict)
     """Loops that finished inside the present item, as in `Track.finished`."""

@@ -6,6 +6,7 @@ again at each line, so a program that configures logging later gets every line o
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -27,7 +28,8 @@ class _LastResort(logging.Handler):
         others = [h for h in _logger.handlers if h is not self]
         if others or logging.getLogger().handlers or sys.stderr is None:
             return
-        _write_line(sys.stderr, record.getMessage())
+        with contextlib.suppress(OSError, ValueError):  # the terminal is gone: the work goes on
+            _write_line(sys.stderr, record.getMessage())
 
 
 def _write_line(stream: TextIO, line: str) -> None:

@@ -7,6 +7,7 @@ are the same items.
 
 from __future__ import annotations
 
+import pickle
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -34,10 +35,20 @@ def random_start(iterable: object, names: Callable[[], Mapping[str, Any]]) -> Ra
     """The random state now, or None where *iterable* is of a kind whose iterator pickles."""
     if type(iterable) in _BY_VALUE:
         return None
-    found = generators_in(names())
+    return random_state(names())
+
+
+def random_state(names: Mapping[str, Any]) -> RandomStart:
+    """The state of every random generator in sight now."""
+    found = generators_in(names)
     return RandomStart(
         rng.capture(), {path: generators.state_of(gen) for path, gen in found.items()}
     )
+
+
+def is_same_state(one: RandomStart, other: RandomStart) -> bool:
+    """Whether nothing was drawn between the two."""
+    return pickle.dumps((one.libraries, one.named)) == pickle.dumps((other.libraries, other.named))
 
 
 def generators_in(names: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,9 +102,7 @@ def replay(
     Raises:
         RestoreError: There were fewer items, or the last one is another.
     """
-    now = RandomStart(
-        rng.capture(), {p: generators.state_of(g) for p, g in generators_in(names()).items()}
-    )
+    now = random_state(names())
     if start is not None:
         _set(start, names())
     try:

@@ -330,7 +330,7 @@ class Run:
             else self.settings.include,
             values=self.values,
             loops=[
-                LoopScene(one.iterator, one.item, one.start, one.line, one.shared_as)
+                LoopScene(one.iterator, one.item, one.start, one.line, one.shared_as, one.has_drawn)
                 for one in self.course.track.active
             ],
             externals=externals,
@@ -380,6 +380,11 @@ class Run:
                 "function that loops, or use @resumable"
             )
         return self.course.begin_loop(iterable, name, caller)
+
+    def look_up(self, caller: FrameType) -> None:
+        """`chp.loop` was looked up; its argument is evaluated next."""
+        if not self.is_off and self._is_open and not isinstance(self.owner, ObjectOwner):
+            self.course.look_up(caller)
 
     def before_item(self, loop: Loop, frame: FrameType) -> None:
         """The place between two items, when something may have to be done there."""

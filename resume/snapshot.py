@@ -38,6 +38,8 @@ class LoopScene:
     line: int = 0
     shared_as: str | None = None
     """A variable by which the body may take items from the iterator, too."""
+    has_drawn: bool = False
+    """The expression of the iterable drew random numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ def capture(
         not by_name[depth] and not {f".loop {depth} item", f".loop {depth} iterator"} & missing
         for depth in range(len(scene.loops))
     )
-    _refuse_shared_iterators(scene.loops, by_value)
+    _refuse_unrepeatable_loops(scene.loops, by_value)
     table = _variable_table(scene.names, encoded, previews=previews)
     table += tuple(
         Variable(name, _type_name(value), 0, skipped="left out by exclude=")
@@ -174,8 +176,14 @@ def _refuse_sharing(
         )
 
 
-def _refuse_shared_iterators(loops: Sequence[LoopScene], by_value: Sequence[bool]) -> None:
+def _refuse_unrepeatable_loops(loops: Sequence[LoopScene], by_value: Sequence[bool]) -> None:
     for loop, is_saved in zip(loops, by_value, strict=True):
+        if loop.has_drawn and not is_saved:
+            raise UnpicklableError(
+                f"the expression of the loop at line {loop.line} draws random numbers, and what it "
+                "gives cannot be saved at its place: a rerun would draw other items. Nothing was "
+                "written. Let the loop draw them itself: chp.loop(lambda: ...)"
+            )
         if loop.shared_as is not None and not is_saved:
             raise UnpicklableError(
                 f"the loop at line {loop.line} goes over {loop.shared_as!r}, which its body reads "

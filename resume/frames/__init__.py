@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from resume.frames.cells import cell_of, cells_of, has_cell, is_cell_of
 from resume.frames.definitions import names_read_in_loop, straight_definitions
+from resume.frames.expressions import call_of_lookup, instruction_at
 from resume.frames.fingerprint import fingerprint, source_digest, source_of
 from resume.frames.flow import Around
 from resume.frames.leaving import left_elsewhere
@@ -40,6 +41,7 @@ __all__ = [
     "LoopSite",
     "Token",
     "argument_names",
+    "call_of_lookup",
     "cell_of",
     "cells_of",
     "delete_locals",
@@ -48,6 +50,7 @@ __all__ = [
     "fingerprint",
     "frame_at",
     "has_cell",
+    "instruction_at",
     "is_cell_of",
     "is_function_frame",
     "left_elsewhere",
