@@ -152,9 +152,14 @@ def _loop_roots(depth: int, loop: LoopScene) -> dict[str, Any]:
 
 
 def _anchor_arguments(scene: Scene) -> dict[str, str]:
-    """Under which anchor each passed object is kept: its name, or one of its own once rebound."""
+    """Under which anchor each passed object is kept: its name, or one of its own once rebound.
+
+    What `exclude=` names is not kept, and so shares nothing with what is.
+    """
     found = {}
     for name, value in scene.passed.items():
+        if name in scene.externals:
+            continue
         is_still_bound = name in scene.names and scene.names[name] is value
         found[name] = name if is_still_bound else name + _PASSED
     return found
