@@ -258,3 +258,36 @@ def test_a_folder_that_cannot_be_written_is_told_at_the_start(tmp_path, monkeypa
 
     assert "folder= or RESUME_DIR" in str(caught.value)
     assert items("diary") == []
+
+
+def fit(rows, until):
+    """An argument with parts of its own, and left out."""
+    chp = Checkpoint("fit", folder="store", rate=0, exclude=["rows"])
+    n = 0
+    total = 0.0
+    chp.restore()
+    while n < until:
+        n += 1
+        total += float(rows[0].sum()) + rows[1]["more"][0]
+        chp.sync()
+        if n == interrupted_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return n, total
+
+
+def test_an_excluded_argument_is_left_out_with_its_parts(tmp_path, monkeypatch):
+    """A list of arrays and dicts, not saved: the rerun has its own, and goes on."""
+    rows = [np.arange(3.0), {"more": [1]}]
+    monkeypatch.setitem(globals(), "interrupted_at", 2)
+    assert in_child(lambda: fit(rows, 4)) == -signal.SIGKILL
+    monkeypatch.setitem(globals(), "interrupted_at", 0)
+
+    assert fit(rows, 4) == (4, 16.0)
+
+    manifest = Store(Path("store"), "fit").newest()
+    assert manifest.number == 4
+    assert {one.name for one in manifest.draft.variables if not one.skipped} == {
+        "n",
+        "total",
+        "until",
+    }
