@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import sys
 from collections.abc import Callable, Collection, Mapping
 from types import CellType, FrameType
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from resume import rng
 from resume.errors import RestoreError
 from resume.owner import FrameOwner, Owner, reachable_mutables
+from resume.pickling.standins import StandIn
 from resume.snapshot import Revived, revive
 from resume.types import Content
 
@@ -43,6 +45,7 @@ class Application:
         """Patterns of names that keep the rerun's own values, though they may have been saved."""
         self._anchored: Mapping[str, Any] = {}
         self.revived: Revived | None = None
+        self._stand_ins = False
 
     def apply(self, content: Content, frame: FrameType | None, names: Mapping[str, Any]) -> Revived:
         """Decode *content* and bind it; *names* are the state's names as the owner has them now.
@@ -52,6 +55,8 @@ class Application:
         """
         bound = self._owner.read(frame)
         self._refuse_stale(bound, names)
+        left_out = {name for name in self._saved - self._skipped if self._is_excluded(name)}
+        stand_ins = bool(left_out) and self.revived is None and self._look_ahead(content, left_out)
         revived = revive(
             content,
             loops=self._loops,
@@ -62,13 +67,36 @@ class Application:
             own=self._own,
             cells=self._cells(frame),
             rename=self._rename,
+            stand_ins=stand_ins or self._stand_ins,
         )
+        self._stand_ins = stand_ins or self._stand_ins
         wanted = {name: revived.names[name] for name in revived.names if not self._is_kept(name)}
         self._owner.write(frame, wanted)
         rng.apply(revived.random_state)
         self._anchored = revived.anchored
         self.revived = revived
         return revived
+
+    def _look_ahead(self, content: Content, left_out: Collection[str]) -> bool:
+        """Decode once for nothing, because *left_out* were saved and are not wanted any more.
+
+        Returns:
+            Whether classes that are gone matter to nobody else.
+
+        Raises:
+            RestoreError: What is wanted shares an object with what is not.
+        """
+        names = revive(content, loops=self._loops, live={}, own=self._own, stand_ins=True).names
+        others = [names[name] for name in names if not self._is_kept(name)]
+        wanted = reachable_mutables(others, limit=sys.maxsize)
+        for name in sorted(left_out & names.keys()):
+            if any(key in wanted for key in reachable_mutables([names[name]], limit=sys.maxsize)):
+                raise RestoreError(
+                    f"exclude= names {name!r}, and it shares an object with a variable that comes "
+                    "back: there would be two of it. Nothing was changed, and the saved generation "
+                    "is untouched. Exclude both, or neither"
+                )
+        return not any(isinstance(value, StandIn) for value in wanted.values())
 
     def _refuse_stale(self, bound: Mapping[str, Any], names: Mapping[str, Any]) -> None:
         """Refuse a name that keeps its value while that value holds an object to be replaced.

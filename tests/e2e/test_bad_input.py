@@ -292,6 +292,38 @@ def test_a_setstate_that_raises(tmp_path, monkeypatch):
     assert (i, model.w) == (5, [1])
 
 
+def test_a_class_that_is_gone_may_be_excluded(tmp_path, monkeypatch):
+    """The rest comes back, and the name keeps what the rerun made."""
+    with pytest.raises(KeyboardInterrupt):
+        program(tmp_path, monkeypatch, OLD).train(3)
+
+    work = program(tmp_path, monkeypatch, NEW.replace("make = Net", "make = Net"))
+    source = (tmp_path / "work.py").read_text()
+    excluding = source.replace('exclude=["stop"]', 'exclude=["stop", "model"]')
+    exec(compile(excluding, str(tmp_path / "work.py"), "exec"), vars(work))
+
+    i, model = work.train(None)
+    assert (i, type(model).__name__, model.w) == (5, "Net", [2])
+
+
+def test_an_excluded_name_that_shared_with_others_is_refused(tmp_path):
+    """There would be two of what was one."""
+
+    def train(exclude):
+        table = [1]
+        model = {"table": [] if exclude else table}
+        chp = Checkpoint("train", exclude=["exclude", *exclude], args="caller")
+        chp.restore()
+        chp.save()
+        return model
+
+    train(())
+    with pytest.raises(RestoreError, match="'model', and it shares an object") as caught:
+        train(("model",))
+    assert "Exclude both, or neither" in str(caught.value)
+    train(("model", "table"))
+
+
 # --- code --------------------------------------------------------------------------------------
 
 
