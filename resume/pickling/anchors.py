@@ -183,7 +183,7 @@ def kind_of(thing: Any, table: Table) -> str | None:  # noqa: PLR0911 - one line
     if kind is np.random.Generator:
         return "keep"
     if tensors.is_tensor(thing):
-        return "tensor"
+        return "tensor" if tensors.covers_storage(thing) else None
     if kind in holes.KEPT or isinstance(thing, holes.KEPT_SUBCLASSES):
         return "keep"
     return _kind_of_instance(thing, kind, table)

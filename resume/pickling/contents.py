@@ -34,7 +34,8 @@ def shape_of(thing: Any, kind: str) -> str:
         window = f" {thing.strides} {views.offset_of(thing)}" if is_view else ""
         return f"{name} {thing.dtype} {thing.shape}{window}"
     if kind == "tensor" and tensors.is_tensor(thing):
-        return f"{name} {thing.dtype} {tuple(thing.shape)} {thing.device}"
+        covers = "" if tensors.covers_storage(thing) else " part"
+        return f"{name} {thing.dtype} {tuple(thing.shape)} {thing.device}{covers}"
     if kind == "deque" and type(thing) is collections.deque:
         return f"{name} {thing.maxlen}"
     if kind == "bytearray" and type(thing) is bytearray:

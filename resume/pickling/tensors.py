@@ -72,6 +72,21 @@ def _is_plain(thing: Any) -> bool:
     return known and not special and not thing.is_conj() and not thing.is_neg()
 
 
+def covers_storage(thing: Any) -> bool:
+    """Whether the items of the tensor *thing* are all of its storage, each once.
+
+    Only such a tensor can stand for its storage: filling another in place would leave the rest of
+    the memory, which further tensors may look into, unfilled.
+    """
+    expected = 1
+    for stride, size in sorted(zip(thing.stride(), thing.shape, strict=True)):
+        if size > 1 and stride != expected:
+            return False
+        expected *= size
+    size = thing.numel() * thing.element_size()
+    return thing.storage_offset() == 0 and bool(thing.untyped_storage().nbytes() == size)
+
+
 def owns(kind: type) -> bool:
     """Whether instances of *kind* are torch's modules or optimizers: their attributes are all."""
     torch = _torch()
@@ -232,11 +247,19 @@ def _state(thing: Any) -> dict[str, Any] | None:
     return {"grad": grad, "hooks": hooks, "dict": attributes}
 
 
+def _refuse_beyond(held: Any, item: int, shape: Any, stride: Any, offset: int) -> None:
+    # `Tensor.set_` lets the storage grow where it is too small, with whatever lies in the memory.
+    last = offset + sum((size - 1) * step for size, step in zip(shape, stride, strict=True))
+    if 0 not in shape and (last + 1) * item > held.nbytes():
+        raise ValueError(f"a tensor reaches beyond its memory of {held.nbytes()} bytes")
+
+
 @builder
 def tensor(held: Any, layout: tuple[Any, ...], parameter: bool, requires_grad: bool) -> Any:  # noqa: FBT001
     """A tensor over the storage *held*."""
     torch = _import()
     dtype, shape, stride, offset = layout
+    _refuse_beyond(held, dtype.itemsize, shape, stride, offset)
     with torch.no_grad():
         made = torch.empty(0, dtype=dtype, device=held.device).set_(held, offset, shape, stride)
     if parameter:
