@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import gc
+import re
 import types
 import weakref
 from collections.abc import Callable, Collection, Mapping
@@ -38,7 +39,10 @@ _SUSPENDED = (
     (types.AsyncGeneratorType, "ag_frame"),
 )
 _SUSPENDABLE = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
-_NOTEBOOK_NAMES = ("In", "Out", "exit", "quit", "get_ipython", "open")
+_NOTEBOOK_NAMES = re.compile(
+    # inputs and outputs, also by number (_i, _ii, _i12, __, _12), and what IPython puts beside them
+    r"In|Out|_ih|_oh|_dh|_exit_code|_{1,3}|_i{1,3}|_i?\d+|exit|quit|open|get_ipython"
+)
 
 
 class Owner(Protocol):
@@ -251,7 +255,7 @@ def state_names(
             or _is_defined_again(name, value, owner, names)
         ):
             continue
-        if notebook and (name in _NOTEBOOK_NAMES or name.strip("_i0123456789") == ""):
+        if notebook and _NOTEBOOK_NAMES.fullmatch(name):
             continue
         if any(fnmatch.fnmatchcase(name, pattern) for pattern in exclude):
             left_out.append(name)
