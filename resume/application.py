@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import CellType, FrameType
 from typing import Any
 
@@ -12,7 +12,7 @@ from resume import rng
 from resume.errors import RestoreError
 from resume.owner import FrameOwner, Owner, reachable_mutables
 from resume.pickling.standins import StandIn
-from resume.snapshot import Revived, revive
+from resume.snapshot import Revived, revive, user_names
 from resume.types import Content
 
 
@@ -54,7 +54,8 @@ class Application:
             RestoreError: The state cannot be brought back whole; nothing was changed.
         """
         bound = self._owner.read(frame)
-        self._refuse_stale(bound, names)
+        excluded = {name: bound[name] for name in bound if self._is_excluded(name)}
+        here = {**excluded, **names}
         left_out = {name for name in self._saved - self._skipped if self._is_excluded(name)}
         stand_ins = bool(left_out) and self.revived is None and self._look_ahead(content, left_out)
         revived = revive(
@@ -68,6 +69,7 @@ class Application:
             cells=self._cells(frame),
             rename=self._rename,
             stand_ins=stand_ins or self._stand_ins,
+            approve=lambda values, contents: self._refuse_stale(here, values, contents),
         )
         self._stand_ins = stand_ins or self._stand_ins
         wanted = {name: revived.names[name] for name in revived.names if not self._is_kept(name)}
@@ -98,25 +100,25 @@ class Application:
                 )
         return not any(isinstance(value, StandIn) for value in wanted.values())
 
-    def _refuse_stale(self, bound: Mapping[str, Any], names: Mapping[str, Any]) -> None:
+    def _refuse_stale(
+        self, here: Mapping[str, Any], values: Mapping[str, Any], contents: Sequence[Any]
+    ) -> None:
         """Refuse a name that keeps its value while that value holds an object to be replaced.
 
-        Looked at before anything is decoded: what is restored in place would be changed by then.
+        Called when all is decoded and nothing is touched yet. What the new state holds as well
+        (the objects restored in place, what the libraries share) is not stale.
         """
-        excluded = {name: bound[name] for name in bound if self._is_excluded(name)}
-        here = {**excluded, **names}
-        kept = {n: v for n, v in here.items() if n not in self._saved or self._is_kept(n)}
-        if not kept:
+        wanted = {n: v for n, v in user_names(values).items() if not self._is_kept(n)}
+        kept = {name: value for name, value in here.items() if name not in wanted}
+        replaced = {n: here[n] for n, v in wanted.items() if n in here and here[n] is not v}
+        if not kept or not replaced:
             return
+        new = reachable_mutables([*wanted.values(), *contents])
         reached = {name: reachable_mutables([value]) for name, value in kept.items()}
-        staying = reachable_mutables([*self._live.values(), *self._anchored.values()])
-        staying |= {id(value): value for value in kept.values()}
-        for other in self._saved - kept.keys():
-            if other not in names or id(names[other]) in staying:
-                continue
-            objects = reachable_mutables([names[other]])
+        for other, value in replaced.items():
+            objects = reachable_mutables([value])
             for name, keys in reached.items():
-                if any(key in objects and key not in staying for key in keys):
+                if any(key in objects and key not in new for key in keys):
                     raise RestoreError(
                         f"{name!r} holds {other!r} as it was before the restore: create {name!r} "
                         "after restore(), from the restored value. Nothing was changed, and the "

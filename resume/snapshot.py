@@ -19,7 +19,7 @@ from typing import Any
 from resume import rng
 from resume.call import SECRET, is_simple
 from resume.errors import RestoreError, UnpicklableError
-from resume.pickling import Decoded, Encoded, Reducers, decode, encode
+from resume.pickling import Approve, Decoded, Encoded, Reducers, decode, encode
 from resume.types import Content, Skipped, Variable
 
 _RNG = ".rng"
@@ -293,6 +293,15 @@ class Revived:
     """Objects by anchor path, for a second decoding of the same bytes into them."""
 
 
+def user_names(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the decoded roots that are the owner's names."""
+    return {
+        name: value
+        for name, value in values.items()
+        if not name.startswith(".") and not name.endswith(_PASSED)
+    }
+
+
 def revive(
     content: Content,
     *,
@@ -305,6 +314,7 @@ def revive(
     cells: Callable[[str], CellType | None] | None = None,
     rename: Mapping[str, str] | None = None,
     stand_ins: bool = False,
+    approve: Approve | None = None,
 ) -> Revived:
     """Decode a state of so many *loops*, in place where *live* or *anchored* has the object.
 
@@ -322,6 +332,7 @@ def revive(
         cells=cells,
         rename=rename or {},
         stand_ins=stand_ins,
+        approve=approve,
     )
     values = dict(decoded.values)
     scenes = tuple(
@@ -336,9 +347,5 @@ def revive(
         raise RestoreError(
             "the saved state holds no random generators: it was not written by resume"
         )
-    names = {
-        name: value
-        for name, value in values.items()
-        if not name.startswith(".") and not name.endswith(_PASSED)
-    }
+    names = user_names(values)
     return Revived(names, values.get(_VALUES, {}), scenes, values[_RNG], decoded.anchored)

@@ -7,8 +7,17 @@ never sees a path.
 from __future__ import annotations
 
 from resume.pickling.anchors import can_anchor
-from resume.pickling.decode import Decoded, DecodeProblem, decode
+from resume.pickling.decode import Approve, Decoded, DecodeProblem, decode
 from resume.pickling.encode import Encoded, encode
 from resume.pickling.session import Reducers
 
-__all__ = ["DecodeProblem", "Decoded", "Encoded", "Reducers", "can_anchor", "decode", "encode"]
+__all__ = [
+    "Approve",
+    "DecodeProblem",
+    "Decoded",
+    "Encoded",
+    "Reducers",
+    "can_anchor",
+    "decode",
+    "encode",
+]

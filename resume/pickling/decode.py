@@ -12,7 +12,7 @@ import sys
 import types
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from resume.errors import RestoreError
 from resume.pickling import anchors as anchoring
@@ -21,6 +21,8 @@ from resume.pickling import contents as inside
 from resume.pickling.session import Rebuild
 from resume.pickling.standins import StandIns
 from resume.pickling.stream import Reader, unpack
+
+Approve: TypeAlias = "Callable[[Mapping[str, Any], Sequence[Any]], None]"
 
 
 class DecodeProblem(RestoreError):  # noqa: N818 - the callers' word for it
@@ -66,6 +68,7 @@ def decode(
     rename: Mapping[str, str] = types.MappingProxyType({}),
     own: Mapping[str, Any] = types.MappingProxyType({}),
     stand_ins: bool = False,
+    approve: Approve | None = None,
 ) -> Decoded:
     """Make the objects of *stream* again.
 
@@ -81,6 +84,8 @@ def decode(
         rename: Old to new dotted name of classes that have moved.
         own: The library's own objects by slot.
         stand_ins: Make a stand-in for a class that cannot be imported.
+        approve: Called with the values by root and the contents still to be put in place, before
+            any living object is touched; what it raises ends the decode.
 
     Raises:
         DecodeProblem: A class or its state is not what it was; no living object was touched.
@@ -91,7 +96,7 @@ def decode(
         run = _Run(stream, buffers, Rebuild(cells=cells, own=own), rename, stand_ins, replaced)
         places = _Places(run.head, live, anchored, externals, buffers)
         try:
-            return run.decode(places, frozenset(untouched))
+            return run.decode(places, frozenset(untouched), approve)
         except DecodeProblem as why:
             if not stand_ins or not why.type or why.type in replaced:
                 raise
@@ -121,7 +126,7 @@ class _Run:
         self.unpickler = _Unpickler(self.reader, rebuild, rename, outside, stands)
         self.plans = _Unpickler(io.BytesIO(self.head["blank"]), rebuild, rename, (), stands)
 
-    def decode(self, where: _Places, untouched: frozenset[str]) -> Decoded:
+    def decode(self, where: _Places, untouched: frozenset[str], approve: Approve | None) -> Decoded:
         """Decode all, and only then touch what is alive."""
         places = where.find(self.plans)
         self.unpickler.places = places
@@ -138,6 +143,8 @@ class _Run:
             if kind not in ("given", "external") and not steps:
                 values |= {name: places[index] for name in names if name not in values}
         where.refuse_missing()
+        if approve is not None:
+            approve(values, [content for _, _, _, content in contents])
         self._put(contents)
         where.resized.clear()
         return Decoded(values, where.kept(), self.rebuild.unordered)
