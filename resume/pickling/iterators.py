@@ -156,11 +156,25 @@ def _ordered_iterator(_session: Session, _thing: Any) -> Any:
     raise Unsavable("the iterator of an OrderedDict cannot be saved at its place")
 
 
+@builder
+def dict_view(held: dict[Any, Any], kind: str) -> Any:
+    """`held.keys()`, `held.values()` or `held.items()`."""
+    return getattr(held, kind)()
+
+
+def _dict_view(_session: Session, thing: Any) -> Any:
+    held = next(part for part in gc.get_referents(thing) if isinstance(part, dict))
+    return dict_view, (held, type(thing).__name__.rpartition("_")[2])
+
+
 REDUCERS: dict[type, Reducer] = {
     type(iter([])): _sequence,
     type(iter(bytearray())): _sequence,
     type(reversed([])): _reverse,
     **dict.fromkeys(_DICT_KINDS, _dict_iterator),
+    type(_EMPTY.keys()): _dict_view,
+    type(_EMPTY.values()): _dict_view,
+    type(_EMPTY.items()): _dict_view,
     type(iter(collections.deque())): _deque_iterator,
     type(reversed(collections.deque())): _deque_iterator,
     type(iter(collections.OrderedDict())): _ordered_iterator,

@@ -121,3 +121,16 @@ def test_iterator_of_an_ordered_dict_is_left_out_and_says_so():
     (skipped,) = encoded.skipped
     assert skipped.name == "walk"
     assert "OrderedDict" in skipped.why
+
+
+@pytest.mark.parametrize("kind", ["keys", "values", "items"])
+def test_view_of_a_dict_is_a_view_of_the_same_dict_again(kind):
+    held = {"a": 1, "b": 2}
+    view = getattr(held, kind)()
+
+    back = brought_back({"held": held, "view": view})
+    for table in (held, back["held"]):
+        table["c"] = 3
+
+    assert type(back["view"]) is type(view)
+    assert list(back["view"]) == list(view)
