@@ -357,3 +357,27 @@ def test_an_iterator_that_the_rerun_has_anew_is_brought_to_its_place(wrap, exclu
 
 
 STOPS = {type(iter([])): 3, map: 3, zip: (3,)}
+
+
+def test_an_outer_loop_that_asks_too_early_has_lost_the_way():
+    """The inner loop was not met again: an error, and the saved state stands."""
+
+    def fit():
+        chp = Checkpoint("fit", rate=0)
+        chp.restore()
+        for a in chp.loop(range(3)):
+            if "skip" in STOP:
+                continue
+            for b in chp.loop(range(3)):
+                tick((a, b))
+
+    killed_at((1, 2), fit)
+    before = newest("fit").number
+    STOP.append("skip")
+
+    with pytest.raises(RestoreError, match=r"the loop at line \d+ asked for its next item before"):
+        fit()
+    assert newest("fit").number == before
+    STOP.clear()
+    fit()
+    assert SEEN == [(1, 2), (2, 0), (2, 1), (2, 2)]
