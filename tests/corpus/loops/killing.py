@@ -19,7 +19,7 @@ from processes import Ended, Nursery
 
 PROGRAMS = Path(__file__).parent / "programs"
 MOST_COMMITS = 12
-MOST_TICKS = 4
+MOST_TICKS = 3
 TOLD = re.compile(r"could not find the way back", re.IGNORECASE)
 
 
