@@ -243,17 +243,14 @@ def state_names(
     """
     kept: dict[str, Any] = {}
     left_out: list[str] = []
+    hidden = (types.ModuleType, *(own if isinstance(own, tuple) else (own,)))
     notebook = names.get("get_ipython") is not None
     for name, value in names.items():
         if name == "_" or (name.startswith("__") and name.endswith("__")):
             continue
         if name.startswith("@"):  # pytest's own, in the functions of a test module
             continue
-        if (
-            isinstance(value, own)
-            or isinstance(value, types.ModuleType)
-            or _is_defined_again(name, value, owner, names)
-        ):
+        if isinstance(value, hidden) or _is_defined_again(name, value, owner, names):
             continue
         if notebook and _NOTEBOOK_NAMES.fullmatch(name):
             continue

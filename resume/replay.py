@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pickle
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -161,19 +161,21 @@ def _feed(state: Any, item: Any, levels: int) -> None:
         state.update(repr(item).encode("utf-8", "surrogatepass"))
     elif isinstance(item, bytes | bytearray):
         state.update(bytes(item))
-    elif isinstance(item, list | tuple):
-        for part in item:
-            _feed(state, part, levels - 1)
-    elif isinstance(item, dict):
-        for key, value in item.items():
-            _feed(state, key, levels - 1)
-            _feed(state, value, levels - 1)
     elif isinstance(item, set | frozenset):
-        for text in sorted(item_digest(part) for part in item):
-            state.update(text.encode())
+        state.update("".join(sorted(item_digest(part) for part in item)).encode())
     elif not _feed_array(state, item, levels):
-        for value in _attributes(item):
-            _feed(state, value, levels - 1)
+        parts = _parts(item)
+        state.update(b"%d:" % len(parts))  # or [[1], 2] would be [[1, 2]]
+        for part in parts:
+            _feed(state, part, levels - 1)
+
+
+def _parts(item: Any) -> Sequence[Any]:
+    if isinstance(item, list | tuple):
+        return item
+    if isinstance(item, dict):
+        return [part for pair in item.items() for part in pair]
+    return _attributes(item)
 
 
 def _attributes(item: Any) -> list[Any]:

@@ -100,7 +100,7 @@ class Manifest:
     """sha256 over the manifest's canonical JSON without `digest` and `signature`."""
     signature: str | None = None
     ancestors: tuple[int, ...] = ()
-    """The chain that this generation stands on, as far as it was there at the save: parent first."""
+    """The chain that this generation stands on, as far as it was there then: parent first."""
 
 
 @dataclass(frozen=True, slots=True)

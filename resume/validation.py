@@ -62,8 +62,8 @@ def _check_config(manifest: Manifest, settings: Settings) -> None:
     listed = "\n".join(f"  {path}: saved {old}, now {new}" for path, old, new in changed)
     raise ConfigChangedError(
         f"config differs from that of generation {manifest.number} of {manifest.name!r}:\n"
-        f"{listed}\nNothing was changed. Put it back, allow it with overridable=[...], or start anew with "
-        "Checkpoint(clean=True)"
+        f"{listed}\nNothing was changed. Put it back, allow it with overridable=[...], or start "
+        "anew with Checkpoint(clean=True)"
     )
 
 
