@@ -26,6 +26,10 @@ class Block(np.ndarray[Any, Any]):
     """Memory that came from a restore: the array over it counts as its owner."""
 
 
+class _Inner(np.ndarray[Any, Any]):
+    """Lies below a `Block`: numpy skips a base whose own base is of the new array's type."""
+
+
 class RawArray:
     """Stands in the stream for the items of an array that itself goes by reference."""
 
@@ -89,7 +93,7 @@ def array(
 ) -> Any:
     """An array over *buffer*, or of its own memory where *buffer* is small and of the stream."""
     if isinstance(buffer, memoryview):
-        memory = np.frombuffer(buffer, np.uint8).view(Block)
+        memory = np.frombuffer(buffer, np.uint8).view(_Inner).view(Block)
         strides = _strides(shape, axes, dtype.itemsize)
         made: Any = np.ndarray(shape, dtype, memory, 0, strides)
     else:
@@ -149,8 +153,22 @@ def reduce_owner(session: Session, thing: Any) -> Any:
         return thing.__reduce__()  # gaps, nothing, text outside: numpy's own way, which copies
     session.kind = thing.dtype.str
     tensors.note_array(session, address(thing), thing)
-    buffer = pickle.PickleBuffer(_flat(thing))
+    buffer = pickle.PickleBuffer(_open_memory(thing))
     return array, (buffer, thing.dtype, thing.shape, order_of(thing), thing.flags.writeable)
+
+
+def _open_memory(thing: Any) -> Any:
+    """The memory of the owner *thing*, writable though it is locked: its owner may unlock it."""
+    if thing.flags.writeable:
+        return _flat(thing)
+    try:
+        thing.setflags(write=True)
+    except ValueError:  # the memory is another's, and locked there
+        return _flat(thing)
+    try:
+        return _flat(thing)
+    finally:
+        thing.setflags(write=False)
 
 
 # ---------------------------------------------------------------- views
