@@ -1,6 +1,6 @@
-# expect: equal-or-refused
-# refuses: RestoreError
-"""A permutation drawn while the loop's expression is evaluated: drawn anew on the way back."""
+# expect: refused UnpicklableError
+# says: chp.loop(lambda: ...
+"""A permutation drawn while the expression is evaluated: a rerun would draw another one."""
 
 import json
 

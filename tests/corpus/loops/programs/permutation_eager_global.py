@@ -1,5 +1,5 @@
-# expect: equal-or-refused
-# refuses: RestoreError
+# expect: refused UnpicklableError
+# says: chp.loop(lambda: ...
 """The same with numpy's global generator."""
 
 import json
