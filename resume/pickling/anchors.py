@@ -113,7 +113,8 @@ def find_anchors(
             if kind is not None and id(part.thing) not in found:
                 found[id(part.thing)] = anchor = replace(part, kind=kind)
                 _add_needed(found, anchor, taken)
-            waiting.append(part)
+            if type(part.thing) not in table.session.own_types:  # a checkpoint: its files, its lock
+                waiting.append(part)
     return list(found.values()), by_value
 
 

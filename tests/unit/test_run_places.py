@@ -74,6 +74,19 @@ def test_of_self_saves_the_objects_attributes_in_place():
     assert weights.tolist() == [4.0] * 3
 
 
+def test_nothing_of_the_checkpoint_itself_is_in_the_state_of_its_object():
+    """`self.chp` refers to this run's checkpoint; its lock and its store are no state."""
+    trainer = Trainer(1)
+    trainer.fit()
+
+    store = Store(Path.cwd() / ".checkpoints", "trainer-1")
+    stream = bytes(store.read(store.newest()).stream)
+
+    assert b"_descriptor" not in stream
+    assert b"_course" not in stream
+    assert b"engine" not in stream
+
+
 def test_loop_is_not_for_objects():
     trainer = Trainer(1)
 
