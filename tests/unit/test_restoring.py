@@ -1,0 +1,64 @@
+"""Which generation a call goes on from."""
+
+from __future__ import annotations
+
+import pytest
+
+from resume import Checkpoint
+
+
+class Killed(Exception):
+    """Stands for a kill: leaves the block without saving its end."""
+
+
+def collect(n, die_after=None):
+    with Checkpoint("collect", rate=0, fsync=False) as chp:
+        found = chp.get("found", [])
+        while n > 0:
+            found = [*found, n]
+            chp["found"] = found
+            n -= 1
+            chp.sync()
+            if len(found) == die_after:
+                raise Killed
+        found = [*found, "end"]
+        return found
+
+
+@pytest.mark.filterwarnings("ignore:collect")
+def test_finished_block_that_began_from_another_calls_names_gives_its_result_again():
+    """Arguments are simple, so the second call is another one and keeps its own."""
+    with pytest.raises(Killed):
+        collect(4, die_after=2)
+
+    first = collect(3)
+    again = collect(3)
+
+    assert first == [4, 3, 3, 2, 1, "end"]
+    assert first == again
+
+
+def test_finished_block_without_any_save_inside_runs_again_to_the_same_result():
+    def total(n):
+        with Checkpoint("total", rate="1h", fsync=False):
+            found = 0
+            for i in range(n):
+                found += i
+            found *= 2
+            return found
+
+    assert [12, 12, 12] == [total(4) for _ in range(3)]
+
+
+def test_tail_of_a_finished_block_sees_the_state_that_it_saw():
+    """What the block returns is evaluated before its end is restored."""
+
+    def total(n):
+        with Checkpoint("total", rate="1h", fsync=False) as chp:
+            found = 0
+            for i in chp.loop(range(n)):
+                found += i
+            found *= 2
+            return found
+
+    assert [12, 12, 12] == [total(4) for _ in range(3)]
