@@ -1,4 +1,4 @@
-# expect: equal
+# expect: equal-or-refused
 """A name is bound above an inner loop and deleted in it: bound again on the way back, undone."""
 
 import json

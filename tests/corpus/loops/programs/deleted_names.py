@@ -1,4 +1,4 @@
-# expect: equal
+# expect: equal-or-refused
 """Names deleted and bound late in the body: what did not exist at the save does not come back."""
 
 import json
