@@ -52,6 +52,12 @@ from resume.snapshot import LoopScene, Scene
 from resume.triggers import Schedule
 from resume.types import Content, Manifest
 
+_NEVER_STATE = (
+    LoopIterator,
+    Restored,
+    Saved,
+    Deferred,
+)  # they tell of this run, not of the saved one
 _ITEM_PATIENCE = 4  # a save due for so many rates inside one item: say so, once
 
 
@@ -316,7 +322,7 @@ class Run:
         """The state's names, and those that `exclude=` keeps out of it."""
         everything = self.owner.read(frame)
         kept, left_out = state_names(
-            everything, self.owner, self.settings.exclude, (self._handle_type, LoopIterator)
+            everything, self.owner, self.settings.exclude, (self._handle_type, *_NEVER_STATE)
         )
         return kept, {name: everything[name] for name in left_out}
 

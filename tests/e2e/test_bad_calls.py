@@ -207,7 +207,9 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("options", "text"), WRONG, ids=[str(one) for one, _ in WRONG])
+@pytest.mark.parametrize(
+    ("options", "text"), WRONG, ids=[f"{next(iter(one))}{n}" for n, (one, _) in enumerate(WRONG)]
+)
 def test_a_wrong_parameter_is_named(tmp_path, options, text):
     """ConfigError, which is a ValueError too, at the call; no folder is made."""
 

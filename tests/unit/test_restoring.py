@@ -62,3 +62,16 @@ def test_tail_of_a_finished_block_sees_the_state_that_it_saw():
             return found
 
     assert [12, 12, 12] == [total(4) for _ in range(3)]
+
+
+def test_record_of_a_restore_tells_of_this_run_also_behind_the_door():
+    """`record = chp.restore()` is a variable, and no part of the state."""
+
+    def work():
+        chp = Checkpoint("work", rate=0, fsync=False)
+        record = chp.restore()
+        for _ in chp.loop(range(3)):
+            pass
+        return record.generation
+
+    assert [None, 3] == [work(), work()]
