@@ -132,12 +132,22 @@ class Application:
         return any(fnmatch.fnmatchcase(name, pattern) for pattern in self._exclude)
 
     def unbind_later_names(self, frame: FrameType | None, names: Collection[str]) -> None:
-        """At the door: a name that was not bound when the state was saved is not bound after it."""
+        """At the door: a name that was not bound when the state was saved is not bound after it.
+
+        Raises:
+            RestoreError: From Python 3.12 on a function's variable cannot be unbound from outside.
+        """
         assert self.revived is not None
         known = self.revived.names.keys() | self._skipped | self._keep
         later = [name for name in names if name not in known]
-        if later:
-            self._owner.unbind(frame, later)
+        left = self._owner.unbind(frame, later) if later else []
+        if left:
+            raise RestoreError(
+                f"{', '.join(map(repr, left))} had been deleted when the state was saved, and the "
+                "statements on the way back have bound it again; Python 3.12 and later cannot undo "
+                "that in a function. The saved generation is untouched. Set the variable to None "
+                "instead of deleting it"
+            )
 
     def _cells(self, frame: FrameType | None) -> Callable[[str], CellType | None] | None:
         owner = self._owner

@@ -275,7 +275,7 @@ class Course:
         content = self._ship.read(destination.manifest)
         revived = destination.application.apply(content, frame, self._ship.names(frame))
         if destination.is_same_code:
-            destination.application.unbind_later_names(frame, list(self._ship.names(frame)))
+            self._unbind(destination.application, frame)
         for depth, keys in enumerate(position.finished[: len(self.track.finished)]):
             self.track.finished[depth].clear()
             self.track.finished[depth].update(dict.fromkeys(keys, LEFT))
@@ -288,6 +288,13 @@ class Course:
         self._end_way(revived.values)
         if position.door == "loop" and not position.loops[-1].by_value:
             self._skip(self.track.active[-1], position.loops[-1], frame)
+
+    def _unbind(self, application: Application, frame: FrameType | None) -> None:
+        try:
+            application.unbind_later_names(frame, list(self._ship.names(frame)))
+        except RestoreError as why:
+            self._ship.fail(why)
+            raise
 
     def _skip(self, loop: Loop, saved: SavedLoop, frame: FrameType | None) -> None:
         """Bring the loop at the door to its place: only now are the names those of the save."""

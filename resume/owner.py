@@ -65,8 +65,8 @@ class Owner(Protocol):
     def write(self, frame: FrameType | None, values: Mapping[str, Any]) -> list[str]:
         """Bind *values*; returns the names that the owner has no place for."""
 
-    def unbind(self, frame: FrameType | None, names: Collection[str]) -> None:
-        """Make *names* unbound, as far as this Python can."""
+    def unbind(self, frame: FrameType | None, names: Collection[str]) -> list[str]:
+        """Make *names* unbound; returns those that this Python cannot."""
 
     def is_alive(self) -> bool:
         """Whether the owner can still come to a safe point."""
@@ -97,9 +97,9 @@ class FrameOwner:
         """See `Owner.write`."""
         return list(write_locals(self._here(frame), values))
 
-    def unbind(self, frame: FrameType | None, names: Collection[str]) -> None:
+    def unbind(self, frame: FrameType | None, names: Collection[str]) -> list[str]:
         """See `Owner.unbind`."""
-        delete_locals(self._here(frame), names)
+        return delete_locals(self._here(frame), names)
 
     def is_alive(self) -> bool:
         """False once the call has ended, also where a traceback still holds its frame."""
@@ -166,10 +166,11 @@ class NamespaceOwner:
         self.names.update(values)
         return []
 
-    def unbind(self, frame: FrameType | None, names: Collection[str]) -> None:
+    def unbind(self, frame: FrameType | None, names: Collection[str]) -> list[str]:
         """See `Owner.unbind`."""
         for name in names:
             self.names.pop(name, None)
+        return []
 
     def is_alive(self) -> bool:
         """See `Owner.is_alive`."""
@@ -205,9 +206,9 @@ class ObjectOwner:
         """See `Owner.write`."""
         return []  # the object was changed in place
 
-    def unbind(self, frame: FrameType | None, names: Collection[str]) -> None:
+    def unbind(self, frame: FrameType | None, names: Collection[str]) -> list[str]:
         """See `Owner.unbind`."""
-        return
+        return []
 
     def is_alive(self) -> bool:
         """See `Owner.is_alive`."""

@@ -127,7 +127,7 @@ class Restoring:
             run.open(final)
             notices.say("↻ %s had finished: its result will be the saved one", run.title)
             return self._record(final, ())
-        # the block may have begun from the names of another call, and then this one's arguments stood
+        # it may have begun from the names of another call, and then its own arguments stood
         is_same_call = base[0].draft.call.get("digest") == final.draft.call.get("digest")
         back = self._bring_back(*base, frame, is_same_call=is_same_call, is_same_code=is_same_code)
         run.engine.adopt(final)

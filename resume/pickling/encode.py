@@ -205,7 +205,11 @@ class _Attempt:
             has_sets=self.session.has_sets,
             unordered_sets=self.session.unordered,
             graph=sharing.Graph(
-                self.pickler, self.ends, self.anchors, self.session.made, self.session.own
+                sharing.Memo(self.pickler, self.writer),
+                self.ends,
+                self.anchors,
+                self.session.made,
+                self.session.own,
             ),
         )
 

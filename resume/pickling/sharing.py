@@ -15,12 +15,14 @@ import sys
 import types
 import uuid
 from bisect import bisect_left
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from resume.pickling import views
+from resume.pickling.stream import Writer
 
 LIMIT = 100_000
 """Objects looked at for one question."""
@@ -59,43 +61,91 @@ _CONTAINERS = (list, dict, set, bytearray, collections.deque, np.ndarray, np.ran
 _FOREIGN = ("given", "external", "class")
 
 
+class Memo:
+    """Where a pickler keeps which object, without a copy of its memo.
+
+    The memo's own `copy()` makes a tuple for each object of the state: twice the time of the save.
+    So the pickler is asked: it writes a reference for an object that it knows, and for another it
+    begins a pickle, which ends at the first part of it, so that the question costs nothing.
+    """
+
+    def __init__(self, pickler: Any, writer: Writer) -> None:
+        self._pickler = pickler
+        self._writer = writer
+
+    def place_of(self, thing: Any) -> int:
+        """Number of *thing* in the memo, -1 where the pickler has not met it."""
+
+        def only_thing(other: Any) -> None:
+            if other is not thing:
+                raise _NotMetError
+
+        self._pickler.persistent_id = only_thing
+        self._pickler.reducer_override = _nothing
+        self._writer.answer = b""
+        try:
+            self._pickler.dump(thing)
+        except _NotMetError:
+            return -1
+        else:
+            return _reference(self._writer.answer)
+        finally:
+            self._writer.answer = None
+            self._pickler.persistent_id = self._pickler.reducer_override = _nothing
+
+
+class _NotMetError(Exception):
+    """The pickler looks into an object, so it does not know it."""
+
+
+def _nothing(_thing: Any) -> tuple[type, tuple[()]]:
+    return list, ()
+
+
+def _reference(said: bytes) -> int:
+    """The memo place that a pickle consists of (BINGET, LONG_BINGET), else -1."""
+    said = said[2:]  # PROTO
+    if said[:1] == b"\x95":  # FRAME
+        said = said[9:]
+    if said[:1] == b"h":
+        return said[1]
+    return int.from_bytes(said[1:5], "little") if said[:1] == b"j" else -1
+
+
 class Graph:
-    """The saved objects; the table of them is made when it is first asked for."""
+    """The saved objects, as the pickler's memo and the order of the roots tell them."""
 
     def __init__(
         self,
-        pickler: Any,
+        memo: Memo,
         ends: Sequence[tuple[Any, str]],
         anchors: Sequence[Any],
         stand_ins: Mapping[int, Any],
         own: Collection[int],
     ) -> None:
-        self._pickler = pickler
+        self._memo = memo
         self._ends = ends
         self._anchors = anchors
         self._stand_ins = stand_ins
         self._own = own
 
     @functools.cached_property
-    def _memo(self) -> dict[int, tuple[int, Any]]:
-        found: dict[int, tuple[int, Any]] = self._pickler.memo.copy()
-        return found
-
-    @functools.cached_property
     def _last(self) -> list[int]:
         # A root is dumped in a tuple of its own, which takes its place in the memo after the root.
-        return [self._memo[id(wrapped)][0] for wrapped, _ in self._ends]
+        return [self._memo.place_of(wrapped) for wrapped, _ in self._ends]
 
     def owner(self, thing: Any) -> str | None:
         """Name of the first root or anchor that holds *thing*; None where none does."""
-        stand_in = self._stand_ins.get(id(thing), thing)
-        place, held = self._memo.get(id(stand_in), (-1, None))
-        if place < 0 or held is not stand_in:
+        last = self._last
+        place = self._memo.place_of(self._stand_ins.get(id(thing), thing))
+        if place < 0:
             return None
         if place < len(self._anchors):
             anchor = self._anchors[place]
             return None if anchor.kind in _FOREIGN else str(anchor.root)
-        return self._ends[bisect_left(self._last, place)][1]
+        root = bisect_left(last, place)
+        # beyond the last root lie the objects that were only asked about
+        return self._ends[root][1] if root < len(last) else None
 
     def shared_with(self, value: Any) -> str | None:
         """Name of a root that holds a mutable object of *value* too; None where none does."""
@@ -110,7 +160,7 @@ class Graph:
                 name = self.owner(thing)
                 if name is not None:
                     return name
-            for part in _held_by(thing):
+            for part in islice(_held_by(thing), LIMIT):
                 if id(part) not in seen:
                     seen.add(id(part))
                     waiting.append(part)
@@ -128,7 +178,9 @@ def _is_mutable(thing: Any) -> bool:
     return hasattr(thing, "__dict__") or any("__slots__" in vars(b) for b in type(thing).__mro__)
 
 
-def _held_by(thing: Any) -> list[Any]:
+def _held_by(thing: Any) -> Iterable[Any]:
+    if type(thing) in (list, dict) and len(thing) > LIMIT:  # no copy of what is not looked at
+        return thing if type(thing) is list else thing.values()
     if isinstance(thing, types.FunctionType):
         return [thing.__closure__, thing.__defaults__, thing.__kwdefaults__, thing.__dict__]
     if type(thing) is np.ndarray:

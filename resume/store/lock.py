@@ -279,7 +279,7 @@ class _ClaimHold:
                 self._path.unlink()
 
     def forget(self) -> None:
-        self._ended.set()
+        """In a forked child there is no thread to end, and its parent may hold the event's lock."""
 
 
 def _clear_stale(path: Path, fresh: Path, disk: Disk) -> None:

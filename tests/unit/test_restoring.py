@@ -21,8 +21,7 @@ def collect(n, die_after=None, rate=0):
             chp.sync()
             if len(found) == die_after:
                 raise Killed
-        found = [*found, "end"]
-        return found
+        return [*found, "end"]
 
 
 @pytest.mark.filterwarnings("ignore:collect")

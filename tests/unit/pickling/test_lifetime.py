@@ -49,3 +49,16 @@ def test_nothing_of_a_decoded_state_outlives_its_values():
     del decoded
 
     assert revived() is None
+
+
+def test_asking_what_is_shared_copies_nothing_and_leaves_the_answer_the_same():
+    """Objects that were only asked about are none of the state, also when asked again."""
+    inner, other = [1], [[2], {"a": [3]}]
+    encoded = encode({"x": [inner], "many": {i: float(i) for i in range(1000)}})
+
+    for _ in range(2):
+        assert encoded.shared_with_saved({"deep": [inner]}) == "x"
+        assert encoded.shared_with_saved(other) is None
+        assert encoded.shared_with_saved([]) is None
+        assert not encoded.holds(other)
+        assert encoded.holds(inner)
