@@ -209,6 +209,13 @@ class _Missing:
         self.name = name
 
 
+def _plan(plans: _Unpickler, path: str) -> Any:
+    try:
+        return plans.load()
+    except Exception as why:
+        raise DecodeProblem(path, _class_behind(why) or plans.latest, _text(why)) from why
+
+
 class _Places:
     """The living object of every anchor, or a blank."""
 
@@ -249,11 +256,7 @@ class _Places:
                 )
             self.found.append(here)
         if any(here is None for here in self.found):
-            try:
-                self.plans = plans.load()
-            except Exception as why:
-                blamed = _class_behind(why) or plans.latest
-                raise DecodeProblem(self.anchors[0][0][0], blamed, _text(why)) from why
+            self.plans = [_plan(plans, path) for _, _, path, _, _ in self.anchors]
             for index in range(len(self.found)):
                 self._make(index)
         return self.found

@@ -232,23 +232,18 @@ class _Attempt:
 
     def _blueprints(self) -> None:
         # A pickle of its own, for a decode that has no living object: no memo is shared with it,
-        # since the prologue of the stream already needs the blanks.
-        plans = []
+        # since the prologue of the stream already needs the blanks. A plan is a load of its own,
+        # so that a class that is gone is told with the variable that needs it.
         places = {id(anchor.thing): index for index, anchor in enumerate(self.anchors)}
+        out = io.BytesIO()
+        pickler = _pickler(self.session.again(), out, None, with_sets=False)
         for anchor in self.anchors:
             try:
-                plans.append(inside.blueprint(anchor, self.session, places))
+                pickler.dump(inside.blueprint(anchor, self.session, places))
+            except MemoryError:
+                raise
             except Exception as why:  # noqa: BLE001 - the user's code runs here
-                plans.append(None)
                 self._fail(anchor.root, anchor.path, anchor.thing, why)
-        out = io.BytesIO()
-        try:
-            _pickler(self.session.again(), out, None, with_sets=False).dump(plans)
-        except MemoryError:
-            raise
-        except Exception:  # noqa: BLE001
-            out = io.BytesIO()
-            pickle.dump(None, out)
         self.blank = out.getvalue()
 
     def _dump_contents(self, anchor: anchoring.Anchor) -> None:
@@ -270,7 +265,7 @@ class _Attempt:
         except MemoryError:
             raise
         except Exception as why:  # noqa: BLE001 - the user's code runs here
-            self._fail(name, path, shown if path != name else value, why)
+            self._fail(name, path, shown, why)
             return
         self.ends.append((wrapped, name))
         size = self.writer.size + self.writer.outside - before
