@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
+import logging
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from resume.errors import ResumeError
@@ -33,12 +37,16 @@ class LiveRun(Protocol):
 _lock = threading.RLock()
 _live: list[Callable[[], LiveRun | None]] = []
 """References, so that an object given by `of=` is not kept alive by being known here."""
-_unreported: list[ResumeError] = []
+_unreported: list[tuple[ResumeError, str]] = []
+_script = ""
+"""File of the program that runs."""
 _ended_calls: dict[tuple[str, str], list[Any]] = {}
 
 
 def add(run: LiveRun, *, weakly: bool = False) -> None:
     """Keep *run* until it is closed; *weakly*: as long as somebody else does."""
+    global _script  # noqa: PLW0603 - gone from __main__ when the script has ended
+    _script = getattr(sys.modules.get("__main__"), "__file__", None) or _script
     with _lock:
         _live.append(weakref.ref(run) if weakly else lambda: run)
 
@@ -99,10 +107,10 @@ def met_other_objects(key: tuple[str, str], objects: Sequence[Any]) -> bool:
     )
 
 
-def report_later(error: ResumeError) -> None:
-    """Keep an error that could not be raised where it happened for the next call."""
+def report_later(error: ResumeError, file: str) -> None:
+    """Keep an error that could not be raised in code of *file* for the next call, or the end."""
     with _lock:
-        _unreported.append(error)
+        _unreported.append((error, file))
 
 
 def raise_unreported() -> None:
@@ -110,7 +118,7 @@ def raise_unreported() -> None:
     with _lock:
         errors, _unreported[:] = list(_unreported), []
     if errors:
-        raise errors[0]
+        raise errors[0][0]
 
 
 def _after_fork_in_child() -> None:
@@ -127,6 +135,22 @@ def _after_fork_in_child() -> None:
 def _at_exit() -> None:
     for run in _runs():
         run.at_exit()
+    lost = [error for error, file in _unreported if _script and Path(file) == Path(_script)]
+    # an uncaught exception has set the status already, and left its mark in sys
+    if lost and not hasattr(sys, "last_value"):
+        _end_with(lost[0].exit_code)
+
+
+def _end_with(status: int) -> None:
+    """End a script that missed its way back with *status*: its result must not pass for one.
+
+    Here nothing can be raised any more: what atexit functions raise does not change the status.
+    """
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or none at all
+            stream.flush()
+    os._exit(status)
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -485,7 +485,7 @@ class Run:
         if way is not None and self._failed is None and way.position.door is not None:
             error = self.course.end_early("function")
             notices.say("✖ %s: %s", self.title, error, level=logging.ERROR)
-            registry.report_later(error)
+            registry.report_later(error, self.owner.code.co_filename if self.owner.code else "")
         elif self._pending is not None and self._failed is None:
             notices.say(
                 "%s: the save asked for inside the loop was not made, because the loop was left; a "
