@@ -1,19 +1,24 @@
 """Find the cell object of a running frame's variable: what its closures share with it.
 
 Nothing in Python gives it: `f_locals` shows contents only, and `__closure__` belongs to functions
-that were made, if any. So we write something unique into the variable, and look who refers to it.
-Another thread that reads the variable in between would meet that marker: microseconds where a
-function at hand has the cell, as long as the collector walks the heap where none has. Capture and
-apply happen in the owner's thread, between its statements.
+that were made, if any. So something unique is put into the cell, and the variable is looked at.
+
+Another thread that reads the variable meanwhile must not meet that marker, and the interpreter may
+switch threads between any two instructions. So a cell at hand is tried in one call of C code, which
+holds the interpreter's lock from the marker to the old contents. Only where no function at hand has
+the cell, which happens at a restore, the collector walks the heap while the marker stands there.
 """
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Collection, Iterable
+import operator
+from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from types import CellType, FrameType, FunctionType
+from typing import Any
 
-from resume.frames.locals import delete_locals, read_locals, write_locals
+from resume.frames.locals import delete_locals, read_locals, variables, write_locals
 
 
 def cells_of(frame: FrameType, names: Collection[str]) -> dict[str, CellType]:
@@ -24,19 +29,28 @@ def cells_of(frame: FrameType, names: Collection[str]) -> dict[str, CellType]:
     """
     wanted = [name for name in dict.fromkeys(names) if has_cell(frame, name)]
     before = read_locals(frame)
-    markers = {name: object() for name in wanted}
+    found: dict[str, CellType] = {}
+    for function in before.values():
+        if isinstance(function, FunctionType):
+            cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+            found |= {name: cell for name, cell in cells if is_cell_of(frame, name, cell)}
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        found |= _by_marker(frame, missing, before)
+    return {name: found[name] for name in wanted if name in found}
+
+
+def _by_marker(
+    frame: FrameType, names: Collection[str], before: dict[str, Any]
+) -> dict[str, CellType]:
+    markers = {name: object() for name in names}
     found: dict[str, CellType] = {}
     try:
         write_locals(frame, markers)
-        for function in before.values():
-            if isinstance(function, FunctionType):
-                _match(function.__closure__ or (), markers, found)
-        missing = [marker for name, marker in markers.items() if name not in found]
-        if missing:
-            _match(gc.get_referrers(*missing), markers, found)
+        _match(gc.get_referrers(*markers.values()), markers, found)
     finally:
-        write_locals(frame, {name: before.get(name) for name in wanted})
-        unbound = [name for name in wanted if name not in before]
+        write_locals(frame, {name: before.get(name) for name in names})
+        unbound = [name for name in names if name not in before]
         for name in unbound:
             if name in found:
                 del found[name].cell_contents
@@ -77,14 +91,24 @@ def is_cell_of(frame: FrameType, name: str, cell: CellType) -> bool:
     if read_locals(frame).get(name, _EMPTY) is not before:
         return False
     marker = object()
-    try:
-        cell.cell_contents = marker
-        return read_locals(frame).get(name) is marker
-    finally:
-        if before is _EMPTY:
-            del cell.cell_contents
-        else:
-            cell.cell_contents = before
+    put_back: Callable[[], object] = partial(setattr, cell, "cell_contents", before)
+    if before is _EMPTY:
+        put_back = partial(delattr, cell, "cell_contents")
+    with variables(frame, aside=True) as held:
+        steps = (
+            partial(setattr, cell, "cell_contents", marker),
+            partial(getattr, frame, "f_locals"),  # 3.11 and 3.12: fills *held* anew
+            partial(held.get, name),
+            put_back,
+        )
+        was_enabled = gc.isenabled()
+        gc.disable()  # 3.11 collects at any allocation, and a finalizer is Python code
+        try:
+            call: Callable[[Any], Any] = operator.call
+            return list(map(call, steps))[2] is marker
+        finally:
+            if was_enabled:
+                gc.enable()
 
 
 _EMPTY = object()

@@ -73,7 +73,7 @@ def read_locals(frame: FrameType) -> dict[str, Any]:
     """
     if not is_function_frame(frame):
         return dict(namespace_of(frame))
-    with _variables(frame, aside=True) as held:
+    with variables(frame, aside=True) as held:
         return {name: held[name] for name in places(frame.f_code) if name in held}
 
 
@@ -87,7 +87,7 @@ def write_locals(frame: FrameType, values: Mapping[str, Any]) -> list[str]:
         namespace_of(frame).update(values)
         return []
     known = set(places(frame.f_code))
-    with _variables(frame, aside=not _is_traced(frame)) as held:
+    with variables(frame, aside=not _is_traced(frame)) as held:
         held.update({name: value for name, value in values.items() if name in known})
         if not LOCALS_WRITE_THROUGH:
             _copy_back(frame, delete_missing=False)
@@ -107,7 +107,7 @@ def delete_locals(frame: FrameType, names: Collection[str]) -> list[str]:
         return []
     if sys.version_info >= (3, 12):
         return _empty_cells(frame, names)
-    with _variables(frame, aside=not _is_traced(frame)) as held:
+    with variables(frame, aside=not _is_traced(frame)) as held:
         for name in set(names).intersection(places(frame.f_code)):
             held.pop(name, None)
         _copy_back(frame, delete_missing=True)
@@ -150,7 +150,7 @@ def _is_traced(frame: FrameType) -> bool:
 
 
 @contextmanager
-def _variables(frame: FrameType, *, aside: bool) -> Iterator[MutableMapping[str, Any]]:
+def variables(frame: FrameType, *, aside: bool) -> Iterator[MutableMapping[str, Any]]:
     """Give `f_locals` of a function's frame; *aside*: leave the dict that hangs there untouched."""
     if LOCALS_WRITE_THROUGH or not aside or not slots.DICT_FOUND:
         yield frame.f_locals
