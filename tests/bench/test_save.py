@@ -13,6 +13,8 @@ from bench.measuring import seconds, within
 
 from resume import Checkpoint
 
+pytestmark = pytest.mark.untraced
+
 ENTRIES = 1_000_000
 INSTANCES = 100_000
 LATER, FIRST = 1.5, 2.0

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from time import monotonic
 
+import pytest
 from bench.measuring import ratio, within
 
 from resume import Checkpoint
+
+pytestmark = pytest.mark.untraced
 
 CALLS = 200_000
 BOUND = 2.0

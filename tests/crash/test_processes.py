@@ -284,6 +284,7 @@ def test_a_killed_program_with_a_pool_goes_on(method):
     assert "resuming work" in done.stderr
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_a_script_without_a_main_guard_around_its_checkpoint(method):
     """At module level: a spawned child runs the module again, with checkpoints off, and says so."""

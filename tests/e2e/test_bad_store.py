@@ -151,6 +151,7 @@ def test_a_read_only_disk(small_disk):
     assert counted(folder=small_disk) == 5
 
 
+@pytest.mark.untraced
 def test_a_limit_on_file_sizes(run_program, tmp_path):
     """Any refusal of the disk is one line, not a traceback, and the program ends well."""
     done = run_program("""

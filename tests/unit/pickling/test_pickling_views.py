@@ -66,6 +66,7 @@ def test_layout_and_flags_come_back(again, width):
     values["locked"].setflags(write=True)  # its owner may
 
 
+@pytest.mark.untraced
 def test_small_arrays_own_their_memory(again):
     made = again(a=np.arange(5))["a"]
 
