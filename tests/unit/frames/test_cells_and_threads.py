@@ -1,4 +1,4 @@
-"""The proof that a cell is a frame's own is never seen by another thread that reads the variable."""
+"""Proving that a cell is a frame's own is never seen by another thread that reads it."""
 
 from __future__ import annotations
 
