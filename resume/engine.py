@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -93,10 +93,6 @@ class Engine:
             return False
         self.store = self._open(f"{self.store.name}@{call.digest[:8]}")
         return True
-
-    def candidates(self) -> Iterator[Manifest]:
-        """The generations to restore from, best first: a complete one, then its parents."""
-        return self.store.chain()
 
     def read_best(self) -> tuple[Manifest, Content] | None:
         """The newest whole generation; what was passed over is said in one line each.

@@ -6,6 +6,3 @@ import sys
 
 LOCALS_WRITE_THROUGH = sys.version_info >= (3, 13)
 """`frame.f_locals` of a function is a proxy whose writes reach the variables (PEP 667)."""
-
-COMPREHENSIONS_INLINED = sys.version_info >= (3, 12)
-"""A comprehension runs in the frame that holds it (PEP 709)."""

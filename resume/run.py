@@ -316,18 +316,18 @@ class Run:
 
     def names(self, frame: FrameType | None) -> Mapping[str, Any]:
         """The state's names as they are now."""
-        return self._split_names(frame)[0]
+        return self._split_names(self.owner.read(frame))[0]
 
-    def _split_names(self, frame: FrameType | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _split_names(self, everything: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """The state's names, and those that `exclude=` keeps out of it."""
-        everything = self.owner.read(frame)
         kept, left_out = state_names(
             everything, self.owner, self.settings.exclude, (self._handle_type, *_NEVER_STATE)
         )
         return kept, {name: everything[name] for name in left_out}
 
     def _scene(self, frame: FrameType | None) -> Scene:
-        names, externals = self._split_names(frame)
+        everything = self.owner.read(frame)
+        names, externals = self._split_names(everything)
         return Scene(
             names=names,
             passed=self.passed,
@@ -341,7 +341,7 @@ class Run:
             ],
             externals=externals,
             outside=[*externals.values(), *self._callers_own()],
-            classes=local_classes(self.owner.read(frame), self.owner),
+            classes=local_classes(everything, self.owner),
             own=self._own,
             cells=self._cells(frame),
         )
