@@ -9,13 +9,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import xxhash
 
 from resume.types import BodyRef
 
 PIECE_BYTES = 4 << 20
+PART_BYTES = 64 << 10
+"""What changed is found, and copied, in parts of this size."""
+UNKNOWN = bytes(16)
+"""Digest of a piece that was never in one place as a whole: parts of it came from earlier saves."""
 MOST_BODIES = 64
 """A generation needs this many bodies at most, its own included."""
 _BODIES_AFTER = 48
@@ -53,7 +57,10 @@ class Piece:
     """Up to 4 MiB of a buffer, at a multiple of 4 MiB."""
 
     digest: bytes
+    """xxh3-128 of the raw bytes, or `UNKNOWN`."""
     slices: tuple[Slice, ...]
+    parts: bytes = field(default=b"", compare=False, repr=False)
+    """The xxh3-128 of each 64 KiB of it, joined, where this process has seen the bytes."""
 
 
 @dataclass(frozen=True, slots=True)
