@@ -30,7 +30,8 @@ class Encoded:
     While it lives, a large bytearray cannot change its size, for its memory is lent out.
     """
 
-    stream: bytes
+    parts: tuple[bytes, ...]
+    """The stream in pieces, in order: whoever writes it needs no second copy of it."""
     buffers: tuple[Buffer, ...]
     variables: tuple[Variable, ...]
     """Root by root, with its share of the bytes; what two roots share counts for the first."""
@@ -40,6 +41,11 @@ class Encoded:
     unordered_sets: int
     """Sets whose order another process may not repeat."""
     graph: sharing.Graph = field(repr=False)
+
+    @property
+    def stream(self) -> bytes:
+        """The stream in one piece, a copy."""
+        return b"".join(self.parts)
 
     def shared_with_saved(self, value: Any) -> str | None:
         """Name of the saved root that holds a mutable object which *value* holds too, or None."""
@@ -198,7 +204,7 @@ class _Attempt:
         self.head["splices"] = self.writer.splices
         self.head["blank"] = self.blank
         return Encoded(
-            stream=pack(self.head, self.writer.body()),
+            parts=(pack(self.head), *self.writer.parts),
             buffers=tuple(self.writer.buffers),
             variables=tuple(self.rows.values()),
             skipped=skipped,

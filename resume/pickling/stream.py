@@ -68,10 +68,6 @@ class Writer:
             data.startswith((b"\x95", b"\x80\x05\x95")) and size < 2 * LARGE
         )
 
-    def body(self) -> bytes:
-        """All parts of the stream, joined."""
-        return b"".join(self.parts)
-
 
 class Reader:
     """A file of bytes in which buffers lie at their places again."""
@@ -126,10 +122,10 @@ class Reader:
         return piece
 
 
-def pack(head: dict[str, Any], body: bytes) -> bytes:
-    """One stream of *head* (plain data) and *body*."""
+def pack(head: dict[str, Any]) -> bytes:
+    """What comes before the sections: *head*, plain data."""
     packed = pickle.dumps(head, 5)
-    return b"".join((MAGIC, struct.pack("<Q", len(packed)), packed, body))
+    return b"".join((MAGIC, struct.pack("<Q", len(packed)), packed))
 
 
 def unpack(stream: bytes | memoryview) -> tuple[dict[str, Any], memoryview]:

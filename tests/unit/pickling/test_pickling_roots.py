@@ -35,6 +35,17 @@ class Strict:
         raise ValueError("older than me")
 
 
+def test_the_stream_comes_in_pieces_of_bytes_and_nobody_joins_them():
+    """The pieces of a megabyte are those that the pickler wrote, behind a head of their own."""
+    encoded = encode({"table": {f"key-{n}": float(n) for n in range(50_000)}})
+
+    assert all(type(part) is bytes for part in encoded.parts)
+    assert 10 < len(encoded.parts)
+    assert max(map(len, encoded.parts)) < 2 * 64 * 1024
+    assert encoded.parts[0].startswith(b"resume-graph-1")
+    assert encoded.stream == b"".join(encoded.parts)
+
+
 def test_two_names_for_one_list_are_one_list_again(again):
     shared = [1]
 
