@@ -87,8 +87,13 @@ class Checkpoint(MutableMapping[str, Any]):
             Folder of the checkpoints. Default: `RESUME_DIR`, else the nearest `.checkpoints` here
             or above up to the root of the version-controlled tree, else a new one here.
         clean: Set aside what is there and start anew.
-        rate: Seconds between throttled saves; `"auto"` keeps them under one hundredth of the time.
+        rate: Seconds between throttled saves; `"auto"`: as often as `max_overhead` allows.
         iterations: Save at every n-th safe point too.
+        max_overhead:
+            With `rate="auto"`: the part of the run time that saves may take, over the whole run.
+        max_loss:
+            With `rate="auto"`: the longest time between two saves. Where it and `max_overhead`
+            cannot both hold, this one does.
         at_start: Save at `restore()` too.
         at_finish: Save at the end of a `with` block.
         include: Names to restore in place, because others hold the same objects.
@@ -108,6 +113,8 @@ class Checkpoint(MutableMapping[str, Any]):
         on_save_error: `"warn"` says a failed save in one line and goes on; `"raise"` raises.
         on_change: What to do where the function's loops have changed: `"refuse"`, `"continue"`,
             `"restart"`.
+        background: Write in a thread beside the program; off: each save waits for the disk.
+        memory: Most memory for copies that wait for the disk: bytes, or text such as `"256MiB"`.
         previews: Show short texts of built-in values in the manifest (secrets are masked).
         compress: `"auto"` tries a sample, `"none"`, or a zstd level.
         fsync: Wait for the disk. Off survives a killed process, not a power cut.
@@ -142,6 +149,8 @@ class Checkpoint(MutableMapping[str, Any]):
         clean: bool = False,
         rate: Duration | None = None,
         iterations: int | None = None,
+        max_overhead: float = 0.01,
+        max_loss: Duration = "5m",
         at_start: bool = False,
         at_finish: bool = True,
         include: Collection[str] = (),
@@ -157,6 +166,8 @@ class Checkpoint(MutableMapping[str, Any]):
         strict: bool = False,
         on_save_error: Literal["warn", "raise"] = "warn",
         on_change: Literal["refuse", "continue", "restart"] = "refuse",
+        background: bool = True,
+        memory: int | str = "256MiB",
         previews: bool = True,
         compress: str | int = "auto",
         fsync: bool = True,
@@ -168,6 +179,8 @@ class Checkpoint(MutableMapping[str, Any]):
             clean=clean,
             rate=rate,
             iterations=iterations,
+            max_overhead=max_overhead,
+            max_loss=max_loss,
             at_start=at_start,
             at_finish=at_finish,
             include=include,
@@ -183,6 +196,8 @@ class Checkpoint(MutableMapping[str, Any]):
             strict=strict,
             on_save_error=on_save_error,
             on_change=on_change,
+            background=background,
+            memory=memory,
             previews=previews,
             compress=compress,
             fsync=fsync,

@@ -98,7 +98,12 @@ class Run:
         self._reducers = reducers
         self._rename = rename
         self._restoring = Restoring(self, found_above)
-        self._schedule = Schedule(settings.rate, settings.iterations)
+        self._schedule = Schedule(
+            settings.rate,
+            settings.iterations,
+            max_overhead=settings.max_overhead,
+            max_loss=settings.max_loss,
+        )
         self.course = Course(self)
         self.final: Manifest | None = None
         self._is_open = False

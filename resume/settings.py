@@ -10,13 +10,15 @@ from typing import Any
 
 from resume.errors import ConfigError
 from resume.types import JSON
-from resume.units import Duration, parse_seconds
+from resume.units import Duration, parse_bytes, parse_seconds, show_bytes
 
 _CHOICES = {
     "args": ("call", "caller", "saved"),
     "on_save_error": ("warn", "raise"),
     "on_change": ("refuse", "continue", "restart"),
 }
+_LEAST_MEMORY = 4 << 20
+"""Room for one piece of a buffer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class Settings:
     clean: bool
     rate: Duration
     iterations: int | None
+    max_overhead: float
+    max_loss: Duration
     at_start: bool
     at_finish: bool
     include: tuple[str, ...]
@@ -43,6 +47,8 @@ class Settings:
     on_change: str
     compress: str | int
     fsync: bool
+    background: bool
+    memory_bytes: int
     previews: bool
     trust: bool | None
 
@@ -65,6 +71,9 @@ def check_settings(**given: Any) -> Settings:
         raise ConfigError(
             f"keep={given['keep']!r}: give the number of generations to keep, at least 1"
         )
+    if not isinstance(given["background"], bool):
+        raise ConfigError(f"background={given['background']!r}: give True or False")
+    given["memory_bytes"] = _memory(given.pop("memory"))
     expire = given.pop("expire")
     given["expire_s"] = None if expire is None else parse_seconds(expire, "expire")
     given["config"] = _plain("config", given["config"])
@@ -82,6 +91,16 @@ def _names(parameter: str, value: str | Collection[str]) -> tuple[str, ...]:
     if not all(isinstance(name, str) for name in names):
         raise ConfigError(f"{parameter}={value!r}: give names or patterns, as text")
     return names
+
+
+def _memory(value: int | str) -> int:
+    size = parse_bytes(value, "memory")
+    if size < _LEAST_MEMORY:
+        raise ConfigError(
+            f"memory={value!r} is too little: copies that wait for the disk need at least "
+            f"{show_bytes(_LEAST_MEMORY)}"
+        )
+    return size
 
 
 def _plain(parameter: str, value: Any) -> JSON:

@@ -16,6 +16,8 @@ PLAIN = {
     "clean": False,
     "rate": None,
     "iterations": None,
+    "max_overhead": 0.01,
+    "max_loss": "5m",
     "at_start": False,
     "at_finish": True,
     "include": (),
@@ -31,6 +33,8 @@ PLAIN = {
     "strict": False,
     "on_save_error": "warn",
     "on_change": "refuse",
+    "background": True,
+    "memory": "256MiB",
     "previews": True,
     "compress": "auto",
     "fsync": True,
@@ -51,6 +55,26 @@ def test_one_name_or_pattern_may_be_plain_text():
 def test_expiry_in_seconds_or_never():
     assert settings().expire_s == 30 * 86400
     assert settings(expire=None).expire_s is None
+
+
+@pytest.mark.parametrize(
+    ("memory", "size"), [("256MiB", 256 << 20), (4 << 20, 4 << 20), ("1 GB", 10**9)]
+)
+def test_memory_in_bytes(memory, size):
+    assert settings(memory=memory).memory_bytes == size
+
+
+@pytest.mark.parametrize("memory", [0, "1MiB", (4 << 20) - 1])
+def test_too_little_memory(memory):
+    """Less than one piece of 4 MiB could not take a copy of anything."""
+    with pytest.raises(ConfigError, match=f"memory={memory!r} is too little: .* at least 4.0 MiB"):
+        settings(memory=memory)
+
+
+@pytest.mark.parametrize("background", [None, 1, "yes"])
+def test_background_is_on_or_off(background):
+    with pytest.raises(ConfigError, match=f"background={background!r}: give True or False"):
+        settings(background=background)
 
 
 def test_the_environment_sets_the_rate_and_the_keyword_beats_it(monkeypatch):

@@ -55,14 +55,6 @@ def test_count_and_time_together():
     assert schedule.is_due(10.0, -math.inf, 0.0)
 
 
-@pytest.mark.parametrize(
-    ("save_s", "wait_s"), [(0.0, 1.0), (0.05, 4.95), (1.0, 99.0), (3600.0, 300.0)]
-)
-def test_auto_keeps_saves_under_one_hundredth_of_the_time(save_s, wait_s):
-    """At least a second apart, and at most five minutes."""
-    assert Schedule("auto").next_due_at(100.0, save_s) == pytest.approx(100.0 + wait_s)
-
-
 @pytest.mark.parametrize("iterations", [0, -1, 1.5, "3"])
 def test_no_count(iterations):
     with pytest.raises(ConfigError, match="iterations="):
