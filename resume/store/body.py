@@ -1,32 +1,27 @@
-"""Writing a body: what changed, staged, digested, compressed where that pays, hashed as a whole."""
+"""One body onto the disk under its final name: the staged blocks, the stream, the tables."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import zstandard
-
 from resume.errors import ConfigError
 from resume.store import files
-from resume.store.extents import PIECE_BYTES, Extent, Lender, Piece, Slice, Stored, cut, digest
+from resume.store.appending import BodyWriter
+from resume.store.changes import Plan, finished
+from resume.store.extents import Known, Piece, Slice, Stored, cut, digest
 from resume.store.files import Disk
+from resume.store.staging import Block
 from resume.store.tables import encode_tables
-from resume.types import BodyRef, Buffer
+from resume.types import BodyRef
 
 _log = logging.getLogger(__name__)
 
-RAW, ZSTD = 0, 1
-_SAMPLE_BYTES = 16 << 10
-_SAMPLE_PARTS = 4
-_WORTH = 0.85
-"""A sample that shrinks to less than this part is worth the time: float noise gains 0 to 8 %."""
-_AUTO_LEVEL = 1
 _MOST_LEVEL = 22
 
 
@@ -51,6 +46,16 @@ class Lent:
     """Those of the parent, as they lie on disk."""
     bodies: Mapping[str, BodyRef] = field(default_factory=dict)
     """Those of the parent's bodies that may be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a body is made of, and who brings it."""
+
+    stream: Sequence[bytes]
+    """The pickle stream, in parts."""
+    feed: Callable[[Callable[[Block], None]], Sequence[Plan]]
+    """Gives every staged block to its argument, and then the plan of all buffers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,22 +87,19 @@ def compression_level(compress: str | int) -> int | None:
     raise ConfigError(f"compress={compress!r}: give 'auto', 'none' or a zstd level from 0 to 22")
 
 
-def write_body(
-    target: Target, path: Path, head: bytes, buffers: Sequence[Buffer], lent: Lent
-) -> Body:
-    """Write the body *path*: *head*, and all of *buffers* that *lent* does not have.
+def write_body(target: Target, path: Path, head: bytes, load: Load, lent: Lent) -> Body:
+    """Write the body *path*: *head*, and all of *load* that *lent* does not have.
 
     Raises:
         OSError: The disk refused; nothing is left of the body.
     """
     disk = target.disk
     scratch = files.scratch_beside(path)
-    writer = _Writer(disk, path.name, disk.create(scratch), target.level)
-    lender = Lender(lent.buffers, lent.bodies)
+    writer = BodyWriter(disk, path.name, disk.create(scratch), target.level)
     try:
         try:
             writer.write(head)
-            stored = tuple(_store(writer, buffer, lender) for buffer in buffers)
+            stored = _store(writer, load, lent)
             body = _finish(writer, stored, lent.bodies)
             if target.fsync:
                 disk.fsync(writer.descriptor)
@@ -110,7 +112,38 @@ def write_body(
     return body
 
 
-def _finish(writer: _Writer, stored: tuple[Stored, ...], lent: Mapping[str, BodyRef]) -> Body:
+def _store(writer: BodyWriter, load: Load, lent: Lent) -> tuple[Stored, ...]:
+    known = Known(lent.buffers, lent.bodies)
+    plans = load.feed(lambda block: writer.take(block, known))
+    stored = [_store_stream(writer, load.stream, known)]
+    for plan in plans:
+        one, torn = finished(plan)
+        stored.append(one)
+        if torn:
+            _log.warning(
+                "%s was written to by another thread while it was saved: the generation is "
+                "readable, but that variable may mix two moments. Let other threads rest at "
+                "sync().",
+                plan.path or "the state",
+            )
+    return tuple(stored)
+
+
+def _store_stream(writer: BodyWriter, stream: Sequence[bytes], known: Known) -> Stored:
+    memory = memoryview(stream[0] if len(stream) == 1 else b"".join(stream))
+    pieces = []
+    for live in cut(memory):
+        mark = digest(live)
+        slices = known.find(mark, len(live))
+        if slices is None:
+            (extent,) = writer.add(live, [(0, len(live))], [mark])
+            slices = (Slice(extent, 0, extent.raw),)
+            known.add(mark, slices)
+        pieces.append(Piece(mark, slices))
+    return Stored("", "stream", len(memory), tuple(pieces))
+
+
+def _finish(writer: BodyWriter, stored: tuple[Stored, ...], lent: Mapping[str, BodyRef]) -> Body:
     used = {part.extent.body for one in stored for piece in one.pieces for part in piece.slices}
     others = [body for name, body in lent.items() if name in used and name != writer.name]
     tables = encode_tables(stored, [writer.name, *(one.name for one in others)])
@@ -122,85 +155,3 @@ def _finish(writer: _Writer, stored: tuple[Stored, ...], lent: Mapping[str, Body
     writer.write(tables)
     ref = BodyRef(writer.name, writer.offset, writer.sha256.hexdigest())
     return Body(ref, (ref, *others), place, stored)
-
-
-def _store(writer: _Writer, buffer: Buffer, lender: Lender) -> Stored:
-    pieces = []
-    torn = False
-    for live in cut(buffer.view):
-        mark = digest(live) if lender.has_previous else None
-        slices = lender.find(mark, len(live)) if mark is not None else None
-        if mark is not None and slices is not None:
-            pieces.append(Piece(mark, slices))
-            continue
-        pieces.append(_write_piece(writer, live, lender))
-        torn = torn or mark not in (None, pieces[-1].digest)
-    if torn:
-        _log.warning(
-            "%s was written to by another thread while it was saved: the generation is readable, "
-            "but that variable may mix two moments. Let other threads rest at sync().",
-            buffer.path or "the state",
-        )
-    return Stored(buffer.path, buffer.kind, len(buffer.view), tuple(pieces))
-
-
-def _write_piece(writer: _Writer, live: memoryview, lender: Lender) -> Piece:
-    # What is digested, compressed and written is the copy: the live bytes may change at any time.
-    staged = writer.stage(live)
-    mark = digest(staged)
-    slices = lender.find(mark, len(staged))
-    if slices is not None:
-        return Piece(mark, slices)
-    extent = writer.add_extent(staged, mark)
-    piece = Piece(mark, (Slice(extent, 0, extent.raw),))
-    lender.add(piece)
-    return piece
-
-
-class _Writer:
-    """An open body: where it is, what its sha256 is so far, and the staging memory."""
-
-    def __init__(self, disk: Disk, name: str, descriptor: int, level: int | None) -> None:
-        self.disk = disk
-        self.name = name
-        self.descriptor = descriptor
-        self.offset = 0
-        self.sha256 = hashlib.sha256()
-        self._level = level
-        self._staging = bytearray()
-
-    def stage(self, live: memoryview) -> memoryview:
-        """A copy of *live* that nobody else writes to, valid until the next call."""
-        if len(self._staging) < len(live):
-            self._staging = bytearray(PIECE_BYTES if self._staging else len(live))
-        staged = memoryview(self._staging)[: len(live)]
-        staged[:] = live
-        return staged
-
-    def add_extent(self, staged: memoryview, mark: bytes) -> Extent:
-        """Write *staged*, compressed where that pays."""
-        codec, data = _pack(staged, self._level)
-        extent = Extent(self.name, self.offset, len(data), len(staged), codec, mark)
-        self.write(data)
-        return extent
-
-    def write(self, data: bytes | memoryview) -> None:
-        """Append *data*."""
-        self.disk.write(self.descriptor, data)
-        self.sha256.update(data)
-        self.offset += len(data)
-
-
-def _pack(raw: memoryview, level: int | None) -> tuple[int, bytes | memoryview]:
-    if level == 0 or (level is None and not _is_worth_it(raw)):
-        return RAW, raw
-    packed = zstandard.ZstdCompressor(level=_AUTO_LEVEL if level is None else level).compress(raw)
-    return (ZSTD, packed) if len(packed) < len(raw) else (RAW, raw)
-
-
-def _is_worth_it(raw: memoryview) -> bool:
-    # Four places, not one: an array that starts with zeros says nothing about the rest.
-    part = _SAMPLE_BYTES // _SAMPLE_PARTS
-    step = max(len(raw) // _SAMPLE_PARTS, part)
-    sample = b"".join(raw[start : start + part] for start in range(0, len(raw), step))
-    return len(zstandard.ZstdCompressor(level=_AUTO_LEVEL).compress(sample)) < _WORTH * len(sample)

@@ -20,15 +20,16 @@ import os
 import secrets
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from resume.errors import CheckpointBusyError, StoreError
 from resume.store import files, layout, trust
-from resume.store.body import Body, Lent, Target, write_body
+from resume.store.body import Body, Lent, Load, Target, write_body
 from resume.store.extents import Stored, bodies_to_keep
 from resume.store.generations import file_names, highest_number
 from resume.store.restore import read_own_tables
-from resume.types import BodyRef, Buffer, Draft, Manifest
+from resume.types import BodyRef, Draft, Manifest
 
 _log = logging.getLogger(__name__)
 
@@ -36,21 +37,45 @@ _LINE_BYTES = 8
 _MARK_BYTES = 3
 
 
-def write_generation(
-    target: Target,
-    draft: Draft,
-    buffers: Sequence[Buffer],
-    parent: Manifest | None,
-    previous: tuple[Stored, ...] | None,
-) -> tuple[Manifest, tuple[Stored, ...]]:
-    """Write the next generation: *buffers* (the stream first), on top of *parent*.
+@dataclass(frozen=True, slots=True)
+class Commission:
+    """A generation that is to be written: its number, and what it may lean on."""
+
+    head: layout.Head
+    path: Path
+    """Of its body."""
+    parent: Manifest | None
+    seen: tuple[str, ...]
+    """Files that were there at the beginning."""
+    lent: Lent
+
+
+def begin_generation(
+    target: Target, parent: Manifest | None, previous: tuple[Stored, ...] | None
+) -> Commission:
+    """Choose number and body of the next generation on top of *parent*.
 
     Args:
         target: Where and how.
-        draft: What the engine wants recorded.
-        buffers: The stream and the buffers, live.
         parent: The generation that this one continues, or None for a new line.
         previous: The parent's buffers as they lie on disk, where the caller still knows them.
+
+    Raises:
+        OSError: The disk refused.
+    """
+    seen = tuple(file_names(target.place))
+    number = highest_number(seen) + 1
+    line = secrets.token_hex(_LINE_BYTES) if parent is None else parent.line
+    stem = None if parent is None else parent.number
+    head = layout.Head(line, number, stem, files.host_mark(), os.getpid())
+    path = target.place / layout.body_name(number, secrets.token_hex(_MARK_BYTES))
+    return Commission(head, path, parent, seen, _lent(target.place, parent, previous))
+
+
+def write_generation(
+    target: Target, draft: Draft, commission: Commission, load: Load
+) -> tuple[Manifest, tuple[Stored, ...]]:
+    """Write the generation *commission* with the bytes of *load*.
 
     Returns:
         The manifest as a reader finds it, and the new generation's buffers as they lie on disk.
@@ -59,22 +84,17 @@ def write_generation(
         CheckpointBusyError: Another writer is here, past the lock; nothing is left of ours.
         OSError: The disk refused; nothing is left of ours.
     """
-    seen = file_names(target.place)
-    number = highest_number(seen) + 1
-    line = secrets.token_hex(_LINE_BYTES) if parent is None else parent.line
-    stem = None if parent is None else parent.number
-    head = layout.Head(line, number, stem, files.host_mark(), os.getpid())
-    path = target.place / layout.body_name(number, secrets.token_hex(_MARK_BYTES))
-    lent = _lent(target.place, parent, previous)
-    body = write_body(target, path, layout.encode_head(head), buffers, lent)
+    head, path, seen = commission.head, commission.path, commission.seen
+    body = write_body(target, path, layout.encode_head(head), load, commission.lent)
     try:
         if target.fsync:
             target.disk.sync_folder(target.place)
-        manifest = _manifest(target.name, draft, head, body, _ancestors(parent, seen))
+        ancestors = _ancestors(commission.parent, seen)
+        manifest = _manifest(target.name, draft, head, body, ancestors)
         return _publish(target, manifest, _manifest_names(seen)), body.buffers
     except BaseException:
-        if not (target.place / layout.manifest_name(number)).exists():  # else it may need the body
-            files.discard(target.disk, path)
+        if not (target.place / layout.manifest_name(head.number)).exists():
+            files.discard(target.disk, path)  # else that manifest may need the body
         raise
 
 

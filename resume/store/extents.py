@@ -8,7 +8,7 @@ another (a renamed variable), at another place. With pieces of 4 MiB the table o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import xxhash
@@ -18,8 +18,11 @@ from resume.types import BodyRef
 PIECE_BYTES = 4 << 20
 PART_BYTES = 64 << 10
 """What changed is found, and copied, in parts of this size."""
-UNKNOWN = bytes(16)
+DIGEST_BYTES = 16
+UNKNOWN = bytes(DIGEST_BYTES)
 """Digest of a piece that was never in one place as a whole: parts of it came from earlier saves."""
+RAW, ZSTD = 0, 1
+"""How an extent lies in its body."""
 MOST_BODIES = 64
 """A generation needs this many bodies at most, its own included."""
 _BODIES_AFTER = 48
@@ -38,7 +41,7 @@ class Extent:
     raw: int
     """Bytes when decompressed."""
     codec: int
-    """0 raw, 1 zstd."""
+    """`RAW` or `ZSTD`."""
     digest: bytes
     """xxh3-128 of the raw bytes."""
 
@@ -100,27 +103,25 @@ def live_bytes(buffers: Iterable[Stored]) -> Counter[str]:
     return found
 
 
-class Lender:
-    """Pieces that need not be written again: those of the previous generation and of this save."""
+class Known:
+    """Bytes that need not be written again: those of the previous generation and of this save."""
 
-    def __init__(self, previous: Iterable[Stored], bodies: Mapping[str, BodyRef]) -> None:
-        """Lend the pieces of *previous* that lie in *bodies* entirely."""
-        self._pieces: dict[tuple[bytes, int], tuple[Slice, ...]] = {}
+    def __init__(self, previous: Iterable[Stored], bodies: Collection[str]) -> None:
+        """Know the pieces of *previous* that lie in *bodies* entirely."""
+        self._slices: dict[tuple[bytes, int], tuple[Slice, ...]] = {}
         for buffer in previous:
             for piece in buffer.pieces:
-                if all(part.extent.body in bodies for part in piece.slices):
-                    self.add(piece)
-        self.has_previous = bool(self._pieces)
-        """Whether a live piece is worth a digest before it is copied."""
+                lies_here = all(part.extent.body in bodies for part in piece.slices)
+                if lies_here and piece.digest != UNKNOWN:
+                    self.add(piece.digest, piece.slices)
 
-    def add(self, piece: Piece) -> None:
-        """Lend *piece* from now on."""
-        length = sum(part.length for part in piece.slices)
-        self._pieces[piece.digest, length] = piece.slices
+    def add(self, digest: bytes, slices: tuple[Slice, ...]) -> None:
+        """Know from now on where the bytes of *slices* lie."""
+        self._slices[digest, sum(part.length for part in slices)] = slices
 
     def find(self, digest: bytes, length: int) -> tuple[Slice, ...] | None:
         """Where the bytes with this digest lie, or None."""
-        return self._pieces.get((digest, length))
+        return self._slices.get((digest, length))
 
 
 def bodies_to_keep(buffers: Iterable[Stored], bodies: Iterable[BodyRef]) -> dict[str, BodyRef]:

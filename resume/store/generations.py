@@ -12,7 +12,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -93,7 +93,7 @@ def file_names(place: Path) -> list[str]:
         raise StoreError(f"cannot look into {place}: {files.reason(why)}") from why
 
 
-def highest_number(found: list[str]) -> int:
+def highest_number(found: Sequence[str]) -> int:
     """The highest number that one of the files bears, or 0."""
     hits = (layout.MANIFEST_NAME.fullmatch(one) or layout.BODY_NAME.fullmatch(one) for one in found)
     return max((int(hit[1]) for hit in hits if hit), default=0)

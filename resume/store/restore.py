@@ -15,8 +15,7 @@ import zstandard
 
 from resume.errors import IntegrityError
 from resume.store import trust
-from resume.store.body import RAW
-from resume.store.extents import Extent, Stored, digest
+from resume.store.extents import RAW, Extent, Stored, digest
 from resume.store.generations import opened
 from resume.store.tables import decode_tables
 from resume.types import BodyRef, Content, Manifest

@@ -13,15 +13,19 @@ from typing import Any
 
 from resume.errors import IntegrityError, ResumeError, StoreError
 from resume.store import files, generations, layout, verify
-from resume.store.body import Target, compression_level
-from resume.store.commit import write_generation
+from resume.store.body import Load, Target, compression_level
+from resume.store.changes import Previous, stage
+from resume.store.commit import Commission, begin_generation, write_generation
 from resume.store.extents import Stored
 from resume.store.files import Disk, telling
 from resume.store.generations import Entry, Listing
+from resume.store.handover import Handover, write_beside, write_here
 from resume.store.lock import PlaceLock, read_holder
+from resume.store.pending import Pending, settle
 from resume.store.removal import Removal
 from resume.store.restore import read_generation
 from resume.store.retention import Retention
+from resume.store.staging import MEMORY_BYTES, Pool
 from resume.store.trust import is_waived
 from resume.types import Buffer, Content, Draft, Manifest, Problem
 
@@ -38,6 +42,7 @@ class Store:
         fsync: Wait for the disk. Off survives the death of the process, not a power cut.
         compress: `auto` (by a sample of each extent), `none`, or a zstd level.
         trust: True vouches for files of others; None leaves that to `RESUME_TRUST`.
+        memory_bytes: Most memory for copies that wait for the disk.
         disk: The operations that change the disk.
     """
 
@@ -50,6 +55,7 @@ class Store:
         fsync: bool = True,
         compress: str | int = "auto",
         trust: bool | None = None,
+        memory_bytes: int = MEMORY_BYTES,
         disk: Disk | None = None,
     ) -> None:
         self.folder = Path(folder).absolute()
@@ -62,6 +68,8 @@ class Store:
         self._trust = trust
         self._pid = os.getpid()
         self._lock = PlaceLock(self.place, name, self._disk)
+        self._pool = Pool(memory_bytes)
+        self._pending: Pending | None = None
         self._known: tuple[str, tuple[Stored, ...]] | None = None
         weakref.finalize(self, self._lock.release)
 
@@ -105,6 +113,7 @@ class Store:
             SchemaVersionError: It was written by a later release.
             TrustError: It may have been written by somebody else.
         """
+        settle(self.place)
         entry = generations.examine(self.place, number, self.name, vouched=self._vouched)
         if entry.error is not None:
             raise entry.error
@@ -169,6 +178,7 @@ class Store:
         self._require_own_process()
         if self._lock.is_held:
             return
+        settle(self.place)
         with telling(f"take the checkpoint {self.name!r} in {self.place}"):
             files.ensure_folder(self._disk, self.folder, fsync=self._target.fsync)
             files.ensure_place(self._disk, self.place, fsync=self._target.fsync)
@@ -176,9 +186,13 @@ class Store:
         self._clear_leftovers()
 
     def unlock(self) -> None:
-        """Give the checkpoint back."""
-        if os.getpid() == self._pid:
+        """Give the checkpoint back, once what is on its way to the disk is there."""
+        if os.getpid() != self._pid:
+            return
+        if self._pending is None:
             self._lock.release()
+        else:
+            self._pending.when_done(self._lock.release)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -197,7 +211,7 @@ class Store:
     def commit(
         self,
         draft: Draft,
-        stream: bytes | memoryview,
+        stream: bytes | memoryview | Sequence[bytes],
         buffers: Sequence[Buffer],
         *,
         parent: Manifest | None,
@@ -206,7 +220,7 @@ class Store:
 
         Args:
             draft: What is to be recorded.
-            stream: The pickle stream.
+            stream: The pickle stream, whole or in parts.
             buffers: The large pieces; other threads may write to them meanwhile.
             parent: The generation that this one continues; None begins a new line, and sets aside
                 what was there.
@@ -218,13 +232,52 @@ class Store:
             CheckpointBusyError: Somebody else writes here.
             StoreError: The disk refused. The store is as it was before.
         """
+        return self._save(draft, stream, buffers, parent, write_here).wait()
+
+    def begin(
+        self,
+        draft: Draft,
+        stream: bytes | memoryview | Sequence[bytes],
+        buffers: Sequence[Buffer],
+        *,
+        parent: Manifest | None,
+    ) -> Pending:
+        """As `commit`, but return as soon as what changed is copied; a thread does the rest.
+
+        Raises:
+            CheckpointBusyError: Somebody else writes here.
+            StoreError: The disk refused before all was copied. Later than that, `Pending` tells.
+        """
+        return self._save(draft, stream, buffers, parent, write_beside)
+
+    def _save(
+        self,
+        draft: Draft,
+        stream: bytes | memoryview | Sequence[bytes],
+        buffers: Sequence[Buffer],
+        parent: Manifest | None,
+        handover: Handover,
+    ) -> Pending:
         self.lock()
-        head = Buffer("", memoryview(stream).cast("B"), "stream")
+        settle(self.place)
         known = self._known if parent and self._known and self._known[0] == parent.digest else None
         with telling(f"save {self.name!r} to {self.place}"):
-            manifest, stored = write_generation(
-                self._target, draft, (head, *buffers), parent, known and known[1]
-            )
+            commission = begin_generation(self._target, parent, known and known[1])
+        previous = Previous(commission.lent.buffers, commission.lent.bodies)
+        parts = (bytes(stream),) if isinstance(stream, bytes | memoryview) else tuple(stream)
+        self._pool.mend()
+        self._pending = Pending(self.place, commission.head.number)
+        handover(
+            self._pending,
+            lambda feed: self._write(draft, commission, Load(parts, feed)),
+            lambda ship: stage(buffers, previous, self._pool, ship),
+            self._pool,
+        )
+        return self._pending
+
+    def _write(self, draft: Draft, commission: Commission, load: Load) -> Manifest:
+        with telling(f"save {self.name!r} to {self.place}"):
+            manifest, stored = write_generation(self._target, draft, commission, load)
         self._known = (manifest.digest, stored)
         if self._target.fsync:
             self._removal.note_durable(manifest)
@@ -306,6 +359,7 @@ class Store:
         return is_waived(self._trust)
 
     def _scan(self) -> Listing:
+        settle(self.place)
         return generations.scan(
             self.place, self.name, vouched=self._vouched, expire_s=self._expire_s
         )

@@ -16,6 +16,7 @@ from resume.store.files import Disk
 from resume.types import Buffer, Content, Draft, Manifest, Variable
 
 PIECE = 4 << 20
+PART = 64 << 10
 
 
 class Watched(Disk):

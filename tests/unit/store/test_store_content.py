@@ -8,13 +8,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from crash.disk import PIECE, Watched, buffer, draft
+import zstandard
+from crash.disk import PART, PIECE, Watched, buffer, draft
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resume.errors import ConfigError, IntegrityError
 from resume.store import Retention, Store, extents
-from resume.store.body import _is_worth_it, compression_level
+from resume.store.appending import is_worth_it
+from resume.store.body import compression_level
 from resume.store.extents import Extent, Piece, Slice, Stored
 from resume.store.restore import read_own_tables
 from resume.store.tables import decode_tables, encode_tables
@@ -80,8 +82,8 @@ def test_the_sha256_is_that_of_sha256sum(tmp_path):
     assert done.stdout.split()[0] == made.body.sha256
 
 
-def test_only_changed_pieces_are_written(tmp_path):
-    """One changed number in 24 MiB costs one piece, also for a process that starts anew."""
+def test_only_changed_parts_are_written(tmp_path):
+    """One changed number in 24 MiB costs 64 KiB; for a process that read nothing, a piece."""
     array = np.random.default_rng(1).random(3 << 20)
     store = Store(tmp_path, "x", fsync=False)
     first = store.commit(draft(), b"s", [buffer(array)], parent=None)
@@ -94,8 +96,9 @@ def test_only_changed_pieces_are_written(tmp_path):
     third = later.commit(draft(), b"s", [buffer(array)], parent=second)
     fourth = later.commit(draft(), b"s", [buffer(array)], parent=third)
 
-    assert PIECE < body_bytes(later, 2) < PIECE + 10_000
-    assert PIECE < body_bytes(later, 3) < PIECE + 10_000
+    assert PART < body_bytes(later, 2) < PART + 10_000
+    # the first piece has no digest of its own any more, the last one changed
+    assert 2 * PIECE < body_bytes(later, 3) < 2 * PIECE + 10_000
     assert body_bytes(later, 4) < 10_000
     assert np.array_equal(np.frombuffer(later.read(fourth).buffers[0]), array)
     later.unlock()
@@ -124,9 +127,14 @@ def test_compression_is_decided_by_a_sample(tmp_path):
     half = noise.copy()
     half[: len(half) // 4] = 0
 
-    assert not _is_worth_it(memoryview(noise).cast("B"))
-    assert _is_worth_it(memoryview(np.arange(PIECE // 8)).cast("B"))
-    assert _is_worth_it(memoryview(half).cast("B"))
+    def shrinks(array):
+        view = memoryview(array).cast("B")
+        spans = [(0, len(view) // 3), (len(view) // 3, len(view))]
+        return is_worth_it(view, spans, zstandard.ZstdCompressor(level=1))
+
+    assert not shrinks(noise)
+    assert shrinks(np.arange(PIECE // 8))
+    assert shrinks(half)
     store = Store(tmp_path, "x", fsync=False)
     made = store.commit(draft(), b"s", [buffer(np.zeros(PIECE, np.uint8))], parent=None)
     assert made.body.size_bytes < 10_000

@@ -1,0 +1,157 @@
+"""An open body that grows: extents are digested, compressed where that pays, hashed and written.
+
+All of this runs beside the program, so it is put into few, large calls that let go of the
+interpreter: each return from one may wait five milliseconds for a busy main loop
+(`sys.getswitchinterval`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import TypeAlias
+
+import zstandard
+
+from resume.store.changes import part_digests
+from resume.store.extents import DIGEST_BYTES, RAW, ZSTD, Extent, Known, Slice, digest
+from resume.store.files import Disk
+from resume.store.staging import Block, Run
+
+AUTO_LEVEL = 1
+_SAMPLE_BYTES = 16 << 10
+_SAMPLE_PARTS = 4
+_WORTH = 0.85
+"""A sample that shrinks to less than this part is worth the time: float noise gains 0 to 8 %."""
+
+Span: TypeAlias = "tuple[int, int]"
+"""First byte and the one behind the last."""
+
+
+class BodyWriter:
+    """Appends to a body: where it is, and what its sha256 is so far."""
+
+    def __init__(self, disk: Disk, name: str, descriptor: int, level: int | None) -> None:
+        self.disk = disk
+        self.name = name
+        self.descriptor = descriptor
+        self.offset = 0
+        self.sha256 = hashlib.sha256()
+        self._level = level
+        self._compressor = zstandard.ZstdCompressor(level=AUTO_LEVEL if level is None else level)
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append *data*."""
+        self.disk.write(self.descriptor, data)
+        self.sha256.update(data)
+        self.offset += len(data)
+
+    def take(self, block: Block, known: Known) -> None:
+        """Write what *block* holds, but for what is *known* to lie in a body already."""
+        for _, runs in groupby(block.runs, key=lambda run: run.owner):
+            self._take_runs(block.memory, list(runs), known)
+
+    def _take_runs(self, memory: memoryview, runs: Sequence[Run], known: Known) -> None:
+        fresh: dict[tuple[bytes, int], Run] = {}
+        repeated = []
+        for run in runs:
+            run.parts = part_digests(run.data)
+            run.digest = run.parts if len(run.parts) == DIGEST_BYTES else digest(run.data)
+            key = run.digest, len(run.data)
+            found = known.find(*key)
+            if found is not None:
+                run.slices = found
+            elif key in fresh:
+                repeated.append((run, fresh[key]))
+            else:
+                fresh[key] = run
+        spans = [(run.place, run.place + len(run.data)) for run in fresh.values()]
+        extents = self.add(memory, spans, [mark for mark, _ in fresh])
+        for run, extent in zip(fresh.values(), extents, strict=True):
+            run.slices = (Slice(extent, 0, extent.raw),)
+            known.add(run.digest, run.slices)
+        for run, original in repeated:
+            run.slices = original.slices
+
+    def add(
+        self, memory: memoryview, spans: Sequence[Span], marks: Sequence[bytes]
+    ) -> list[Extent]:
+        """Write each of *spans* of *memory* as an extent; *marks* are their digests."""
+        if not self._compresses(memory, spans):
+            return self._add_raw(memory, spans, marks)
+        extents = []
+        packed = self._compress([memory[start:end] for start, end in spans])
+        written: list[bytes | memoryview] = []
+        offset = self.offset
+        for (start, end), data, mark in zip(spans, packed, marks, strict=True):
+            is_less = len(data) < end - start
+            written.append(data if is_less else memory[start:end])
+            size = len(written[-1])
+            codec = ZSTD if is_less else RAW
+            extents.append(Extent(self.name, offset, size, end - start, codec, mark))
+            offset += size
+        self.write(written[0] if len(written) == 1 else b"".join(written))
+        return extents
+
+    def _add_raw(
+        self, memory: memoryview, spans: Sequence[Span], marks: Sequence[bytes]
+    ) -> list[Extent]:
+        extents = []
+        offset = self.offset
+        for (start, end), mark in zip(spans, marks, strict=True):
+            extents.append(Extent(self.name, offset, end - start, end - start, RAW, mark))
+            offset += end - start
+        for start, end in _stretches(spans):
+            self.write(memory[start:end])
+        return extents
+
+    def _compress(self, raws: Sequence[memoryview]) -> list[bytes]:
+        if len(raws) == 1:
+            return [self._compressor.compress(raws[0])]
+        packed = self._compressor.multi_compress_to_buffer(list(raws))
+        return [packed[row].tobytes() for row in range(len(packed))]
+
+    def _compresses(self, memory: memoryview, spans: Sequence[Span]) -> bool:
+        if not spans or self._level == 0:
+            return False
+        return self._level is not None or is_worth_it(memory, spans, self._compressor)
+
+
+def is_worth_it(
+    memory: memoryview, spans: Sequence[Span], compressor: zstandard.ZstdCompressor
+) -> bool:
+    """Whether a sample of *spans* of *memory* shrinks enough."""
+    # Four places, not one: an array that starts with zeros says nothing about the rest.
+    part = _SAMPLE_BYTES // _SAMPLE_PARTS
+    total = sum(end - start for start, end in spans)
+    step = max(total // _SAMPLE_PARTS, part)
+    sample = b"".join(_picked(memory, spans, step, part))
+    return len(compressor.compress(sample)) < _WORTH * len(sample)
+
+
+def _picked(
+    memory: memoryview, spans: Iterable[Span], step: int, part: int
+) -> Iterator[memoryview]:
+    """*part* bytes at every *step* of all spans, as if they lay one behind the other."""
+    wanted = place = 0
+    for start, end in spans:
+        while wanted < place + end - start:
+            first = start + wanted - place
+            yield memory[first : min(first + part, end)]
+            wanted += step
+        place += end - start
+
+
+def _stretches(spans: Iterable[Span]) -> Iterator[Span]:
+    """*spans* with those that touch made one."""
+    last: Span | None = None
+    for start, end in spans:
+        if last is not None and last[1] == start:
+            last = last[0], end
+            continue
+        if last is not None:
+            yield last
+        last = start, end
+    if last is not None:
+        yield last

@@ -1,0 +1,109 @@
+"""From the program, which stages what changed, to the writer, in this thread or beside it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from typing import Protocol, TypeAlias
+
+from resume.store.changes import Plan
+from resume.store.pending import Pending
+from resume.store.staging import Block, Pool, StagingBrokenError
+from resume.types import Manifest
+
+Ship: TypeAlias = Callable[[Block], None]
+Staging: TypeAlias = Callable[[Ship], Sequence[Plan]]
+"""Gives each staged block to its argument, and then the plan of all buffers."""
+Act: TypeAlias = Callable[[Staging], Manifest]
+"""Writes a generation from what its argument brings."""
+
+
+class Handover(Protocol):
+    """How the staged blocks of one save reach its writer."""
+
+    def __call__(self, pending: Pending, act: Act, staging: Staging, pool: Pool) -> None:
+        """Run *staging* now, and *act* with what it stages; *pending* tells the outcome."""
+
+
+def write_here(pending: Pending, act: Act, staging: Staging, pool: Pool) -> None:
+    """Write in this thread: each block as soon as it is full."""
+
+    def feed(take: Ship) -> Sequence[Plan]:
+        def ship(block: Block) -> None:
+            take(block)
+            pool.give(block)
+
+        return staging(ship)
+
+    pending.run(lambda: act(feed))
+
+
+def write_beside(pending: Pending, act: Act, staging: Staging, pool: Pool) -> None:
+    """Write in a thread of its own: this one goes on as soon as all is staged.
+
+    Raises:
+        BaseException: What interrupted the staging. Then nothing is left of the save.
+    """
+    beside = _Beside(pending, act, pool)
+    try:
+        beside.finish(staging(beside.ship))
+    except StagingBrokenError:  # the writer failed: `pending` tells why
+        return
+    except BaseException:
+        beside.finish(None)
+        raise
+
+
+class _Beside:
+    """One save whose writer is another thread.
+
+    The thread starts when the first block is full, so that it does not compete with the staging of
+    a small state. At the very end of the interpreter, where no thread can start any more (3.12 and
+    later), the writing is done here.
+    """
+
+    def __init__(self, pending: Pending, act: Act, pool: Pool) -> None:
+        self._pending = pending
+        self._act = act
+        self._pool = pool
+        self._blocks: SimpleQueue[Block | Sequence[Plan] | None] = SimpleQueue()
+        self._is_started = False
+
+    def ship(self, block: Block) -> None:
+        """Let the writer have *block*."""
+        self._blocks.put(block)
+        self._start()
+        # where no thread can start, all blocks wait for the end of the staging
+        self._pool.is_bounded = self._is_started
+
+    def finish(self, plans: Sequence[Plan] | None) -> None:
+        """All blocks are shipped, and this is the plan; None gives the save up."""
+        self._blocks.put(plans)
+        self._start()
+        if not self._is_started:
+            self._write(beside=False)
+
+    def _start(self) -> None:
+        if self._is_started:
+            return
+        try:
+            threading.Thread(
+                target=self._write, name="resume-writer", kwargs={"beside": True}, daemon=False
+            ).start()
+        except RuntimeError:  # the interpreter ends, or the system has no thread to give
+            return
+        self._is_started = True
+
+    def _write(self, *, beside: bool) -> None:
+        self._pending.run(lambda: self._act(self._feed), beside=beside)
+        if self._pending.error is not None:
+            self._pool.break_off()
+
+    def _feed(self, take: Ship) -> Sequence[Plan]:
+        while isinstance(block := self._blocks.get(), Block):
+            take(block)
+            self._pool.give(block)
+        if block is None:
+            raise StagingBrokenError
+        return block

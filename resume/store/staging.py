@@ -1,0 +1,117 @@
+"""Memory for copies that wait for the disk: bounded, and used again.
+
+A copy into fresh pages runs at a tenth of the speed of one into warm pages, on virtual machines at
+less. So blocks are kept from save to save, and the one that came back last is lent first: a small
+state stays in one warm block.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from resume.store.extents import PIECE_BYTES, Slice
+
+MEMORY_BYTES = 256 << 20
+_LARGE_BLOCK_BYTES = 16 << 20
+"""One block is one turn of the writer: few turns, for each may wait for a busy main loop."""
+_FEWEST_BLOCKS = 4
+
+
+class StagingBrokenError(Exception):
+    """The writer gave up: what is staged from here on would lead nowhere."""
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """Consecutive bytes of one piece, copied; the writer fills in where they went."""
+
+    start: int
+    """First byte in the piece."""
+    data: memoryview
+    place: int
+    """First byte in the block."""
+    owner: int
+    """Index of the buffer that it is part of."""
+    slices: tuple[Slice, ...] = ()
+    digest: bytes = b""
+    parts: bytes = b""
+
+
+@dataclass(slots=True, eq=False)
+class Block:
+    """Staging memory, filled from its start, and what lies in it."""
+
+    memory: memoryview
+    used: int = 0
+    runs: list[Run] = field(default_factory=list)
+
+    def has_room(self, size: int) -> bool:
+        """Whether so many bytes still fit."""
+        return self.used + size <= len(self.memory)
+
+    def copy(self, live: memoryview, start: int, owner: int) -> Run:
+        """Keep a copy of *live*; there must be room."""
+        place = self.memory[self.used : self.used + len(live)]
+        place[:] = live
+        run = Run(start, place, self.used, owner)
+        self.used += len(live)
+        self.runs.append(run)
+        return run
+
+
+class Pool:
+    """Lends blocks up to a bound; who asks for one more waits until the writer is done with one."""
+
+    def __init__(self, most_bytes: int) -> None:
+        block = min(_LARGE_BLOCK_BYTES, most_bytes // _FEWEST_BLOCKS)
+        self._block_bytes = max(PIECE_BYTES, block - block % PIECE_BYTES)
+        self._most = max(1, most_bytes // self._block_bytes)
+        self._made = 0
+        self._free: list[memoryview] = []
+        self._changed = threading.Condition()
+        self._is_broken = False
+        self.is_bounded = True
+        """Off only where nobody could give a block back before the last is taken."""
+
+    def take(self) -> Block:
+        """An empty block; waits for one where the bound is reached.
+
+        Raises:
+            StagingBrokenError: The writer has given up.
+        """
+        with self._changed:
+            while self._must_wait():
+                self._changed.wait()
+            if self._is_broken:
+                raise StagingBrokenError
+            if self._free:
+                return Block(self._free.pop())
+            self._made += 1
+        return Block(np.empty(self._block_bytes, np.uint8).data)
+
+    def _must_wait(self) -> bool:
+        is_used_up = not self._free and self._made >= self._most
+        return is_used_up and self.is_bounded and not self._is_broken
+
+    def give(self, block: Block) -> None:
+        """Take back a block: nothing in it is needed any more."""
+        with self._changed:
+            self._free.append(block.memory)
+            self._changed.notify()
+
+    def break_off(self) -> None:
+        """Wake whoever waits, and lend nothing until `mend`."""
+        with self._changed:
+            self._is_broken = True
+            self._changed.notify_all()
+
+    def mend(self) -> None:
+        """Lend again: all blocks count as free or gone."""
+        with self._changed:
+            self._is_broken = False
+            self.is_bounded = True
+            del self._free[self._most :]
+            self._made = len(self._free)
