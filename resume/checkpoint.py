@@ -327,9 +327,11 @@ class Checkpoint(MutableMapping[str, Any]):
 
     def __repr__(self) -> str:
         last = self._run.engine.last
+        if self._run.engine.is_writing:
+            return f"<Checkpoint {self.name} a generation is being written>"
         if last is None:
             return f"<Checkpoint {self.name} not saved yet>"
-        ago = show_seconds(monotonic() - self._run.saved_at)
+        ago = show_seconds(monotonic() - self._run.saving.saved_at)
         state = "complete" if self.complete else "resuming" if self.resuming else f"{ago} ago"
         return f"<Checkpoint {self.name} gen={last.number} {state}>"
 

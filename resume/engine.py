@@ -26,7 +26,7 @@ from resume.pickling import Reducers
 from resume.position import Position
 from resume.settings import Settings
 from resume.snapshot import Scene, Snapshot, capture
-from resume.store import Retention, Store
+from resume.store import Pending, Retention, Store
 from resume.types import JSON, Content, Draft, Manifest
 
 _LIBRARIES = ("numpy", "torch", "pandas", "scipy", "sklearn", "jax", "cupy")
@@ -51,8 +51,8 @@ class Engine:
         self.folder = folder
         self.origin = origin
         self.store = self._open(name)
-        self.last: Manifest | None = None
-        """The newest generation of this run's line; the next save's parent."""
+        self._last: Manifest | None = None
+        self._pending: Pending | None = None
         self._began_at = time.monotonic()
         self._elapsed_before_s = 0.0
         self._sets = True
@@ -74,12 +74,63 @@ class Engine:
             fsync=settings.fsync,
             compress=settings.compress,
             trust=settings.trust,
+            memory_bytes=settings.memory_bytes,
         )
 
     @property
     def name(self) -> str:
         """Name of the store's line."""
         return self.store.name
+
+    @property
+    def last(self) -> Manifest | None:
+        """The newest durable generation of this run's line; the next save's parent."""
+        pending = self._pending
+        if pending is not None and pending.is_done and pending.error is None:
+            return pending.wait()
+        return self._last
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether a save is on its way to the disk."""
+        return self._pending is not None and not self._pending.is_done
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the last save failed, and `settle` has not said so yet."""
+        return self._pending is not None and self._pending.error is not None
+
+    def settle(self) -> float | None:
+        """Wait until the last save is durable; raise, once, what its writer met.
+
+        Returns:
+            Processor seconds of the writer; None where there was nothing to wait for.
+
+        Raises:
+            CheckpointBusyError, ConfigError, StoreError: The save failed.
+        """
+        pending, self._pending = self._pending, None
+        if pending is None:
+            return None
+        self._last = pending.wait()
+        return pending.writer_s
+
+    def close(self, tell: Callable[[BaseException], None]) -> None:
+        """Give the line back once all is durable; *tell* is called with what went wrong.
+
+        Who interrupts the wait does not stop the writing.
+        """
+        pending, self._pending = self._pending, None
+        self.store.unlock()  # when the writer has ended
+        if pending is not None:
+            pending.when_done(lambda: tell(pending.error) if pending.error is not None else None)
+            pending.settle()
+            if pending.error is None and pending.is_done:
+                self._last = pending.wait()
+
+    def forget_writer(self) -> None:
+        """In a forked child: the save that is on its way is the parent's."""
+        self._pending = None
 
     def choose_line(self, call: Call) -> bool:
         """Open the line that belongs to *call*; tells whether its state is of that very call."""
@@ -122,9 +173,12 @@ class Engine:
                 notices.say("⚠ %s: %s", self.name, why, level=logging.WARNING)
         return None
 
-    def adopt(self, manifest: Manifest) -> None:
-        """Go on from *manifest*: the next save is its child."""
-        self.last = manifest
+    def adopt(self, manifest: Manifest | None) -> None:
+        """Go on from *manifest*: the next save is its child. None: of nothing, in a new line."""
+        if manifest is None:
+            self._last = None
+            return
+        self._last = manifest
         self._elapsed_before_s = manifest.draft.elapsed_s
         self._began_at = time.monotonic()
 
@@ -137,9 +191,10 @@ class Engine:
         trigger: str,
         reducers: Reducers,
         complete: bool = False,
-        base: int | None = None,
         digest: Callable[[Any], str],
-    ) -> Manifest:
+        beside: bool = False,
+        when_done: Callable[[], None] = lambda: None,
+    ) -> int:
         """Capture *scene* and commit it.
 
         Args:
@@ -149,12 +204,17 @@ class Engine:
             trigger: What asked for the save.
             reducers: The user's own, by type.
             complete: The block has ended.
-            base: For a complete one: the generation that a rerun goes on from.
             digest: Gives the digest of a loop's last item.
+            beside: Return when all is captured; `settle` tells how the writing went.
+            when_done: Called then, from whatever thread.
+
+        Returns:
+            The number of the generation.
 
         Raises:
             CaptureError, StoreError: Nothing was written, the newest generation is as it was.
         """
+        self.settle()
         snapshot = self._capture(scene, reducers)
         self._report(snapshot)
         loops = tuple(
@@ -167,14 +227,18 @@ class Engine:
                 zip(position.loops, snapshot.loops_by_value, strict=True)
             )
         )
-        draft = self._draft(
-            snapshot, replace(position, loops=loops), call, scene, trigger, complete, base
-        )
+        position = replace(position, loops=loops)
+        draft = self._draft(snapshot, position, call, scene, trigger, complete=complete)
         self.lock()
-        self.last = self.store.commit(
-            draft, snapshot.encoded.stream, snapshot.encoded.buffers, parent=self.last
-        )
-        return self.last
+        encoded = snapshot.encoded
+        save = self.store.begin if beside else self.store.save
+        self._pending = save(draft, encoded.parts, encoded.buffers, parent=self._last)
+        number = self._pending.number
+        if self._pending.is_done:
+            self.settle()
+        else:
+            self._pending.when_done(when_done)
+        return number
 
     def _capture(self, scene: Scene, reducers: Reducers) -> Snapshot:
         # the hook that sees sets costs on dicts of atoms, so it stays on only while sets are there,
@@ -208,8 +272,8 @@ class Engine:
         call: Call,
         scene: Scene,
         trigger: str,
-        complete: bool,  # noqa: FBT001 - private, one caller
-        base: int | None,
+        *,
+        complete: bool,
     ) -> Draft:
         settings = self._settings
         extra: JSON = settings.extra() if callable(settings.extra) else settings.extra
@@ -217,7 +281,7 @@ class Engine:
             trigger=trigger,
             elapsed_s=self._elapsed_before_s + time.monotonic() - self._began_at,
             complete=complete,
-            base=base,
+            base=self._base() if complete else None,
             function=self.origin.function,
             file=self.origin.file,
             lineno=position.line or self.origin.lineno,
@@ -230,6 +294,13 @@ class Engine:
             environment=environment(),
             metric=_metric(settings.keep_best, scene.names),
         )
+
+    def _base(self) -> int | None:
+        """The generation that a rerun of the finished block goes on from."""
+        last = self._last
+        if last is None:
+            return None
+        return last.draft.base if last.draft.complete else last.number
 
     def lock(self) -> None:
         """Take the line for this run.

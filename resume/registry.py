@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import contextlib
 import logging
 import os
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -41,6 +43,7 @@ _unreported: list[tuple[ResumeError, str]] = []
 _script = ""
 """File of the program that runs."""
 _ended_calls: dict[tuple[str, str], list[Any]] = {}
+_MOMENT_S = 0.05
 
 
 def add(run: LiveRun, *, weakly: bool = False) -> None:
@@ -119,6 +122,20 @@ def raise_unreported() -> None:
         errors, _unreported[:] = list(_unreported), []
     if errors:
         raise errors[0][0]
+
+
+def interrupt_again() -> None:
+    """Let the main thread be interrupted once more, a moment later.
+
+    What a callback of a weak reference raises is printed and lost: a Ctrl-C met there must come
+    again when the callback has ended (tests/crash/test_background.py).
+    """
+
+    def later() -> None:
+        time.sleep(_MOMENT_S)
+        _thread.interrupt_main()
+
+    threading.Thread(target=later, name="resume-interrupt", daemon=True).start()
 
 
 def _after_fork_in_child() -> None:

@@ -34,9 +34,11 @@ class Restored:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A generation that is durable."""
+    """A generation that was saved."""
 
     generation: int
+    is_durable: bool = True
+    """Off where the state is captured and the disk is still being written to."""
 
     def __bool__(self) -> Literal[True]:
         return True
@@ -57,5 +59,6 @@ AT_ITEM_END = Deferred("at the end of the loop's item")
 ON_THE_WAY = Deferred("on the way back to the saved place")
 FINISHED = Deferred("the block had already ended: its final state stands")
 REQUESTED = Deferred("asked for from another thread: at the next safe point")
+BUSY = Deferred("the save before is still on its way to the disk")
 FAILED = Deferred("the save failed; see the line on stderr")
 SWITCHED_OFF = Deferred("checkpoints are switched off in this process")

@@ -11,7 +11,6 @@ import math
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from time import monotonic
 from types import CellType, CodeType, FrameType
 from typing import Any, NoReturn
 
@@ -20,7 +19,7 @@ from resume.application import Application
 from resume.call import Call
 from resume.course import Course
 from resume.engine import Engine
-from resume.errors import CaptureError, CheckpointBusyError, ConfigError, ResumeError, StoreError
+from resume.errors import CheckpointBusyError, ConfigError, ResumeError
 from resume.frames import static_looks
 from resume.loops import Loop, LoopIterator
 from resume.owner import (
@@ -33,23 +32,21 @@ from resume.owner import (
 )
 from resume.pickling import Reducers
 from resume.position import Position
-from resume.replay import item_digest, make_iterator
+from resume.replay import make_iterator
 from resume.restoring import Restoring
 from resume.results import (
     AT_ITEM_END,
-    FAILED,
     FINISHED,
     NOT_DUE,
     ON_THE_WAY,
-    REQUESTED,
     SWITCHED_OFF,
     Deferred,
     Restored,
     Saved,
 )
+from resume.saving import Saving
 from resume.settings import Settings
 from resume.snapshot import LoopScene, Scene
-from resume.triggers import Schedule
 from resume.types import Content, Manifest
 
 _NEVER_STATE = (
@@ -58,7 +55,6 @@ _NEVER_STATE = (
     Saved,
     Deferred,
 )  # they tell of this run, not of the saved one
-_ITEM_PATIENCE = 4  # a save due for so many rates inside one item: say so, once
 
 
 class Run:
@@ -80,7 +76,6 @@ class Run:
         is_interactive: bool,
     ) -> None:
         self.due_at = -math.inf
-        self.saved_at = monotonic()
         self.owner = owner
         self.engine = engine
         self.call = call
@@ -95,23 +90,15 @@ class Run:
         self._handle_type = handle_type
         self._own = {"checkpoint": handle}
         self.passed = dict(passed)
-        self._reducers = reducers
         self._rename = rename
         self._restoring = Restoring(self, found_above)
-        self._schedule = Schedule(
-            settings.rate,
-            settings.iterations,
-            max_overhead=settings.max_overhead,
-            max_loss=settings.max_loss,
-        )
         self.course = Course(self)
+        self.saving = Saving(self, reducers)
         self.final: Manifest | None = None
         self._is_open = False
         self._ended = False
         self._failed: ResumeError | None = None
-        self._pending: str | None = None
         self._thread = threading.get_ident()
-        self._said_waiting = False
         self._restored_at: tuple[CodeType, int] | None = None
         self._has_looked = False
 
@@ -179,12 +166,8 @@ class Run:
     def open(self, manifest: Manifest | None) -> None:
         """From now on saves may be made: as children of *manifest*, or in a line of their own."""
         self._is_open = True
-        if manifest is not None:
-            self.engine.adopt(manifest)
-        else:
-            self.engine.last = None
-        self.saved_at = monotonic()
-        self.due_at = -math.inf  # the first safe point is looked at
+        self.engine.adopt(manifest)
+        self.saving.begin()
 
     # --- safe points ---------------------------------------------------------------------------
 
@@ -196,7 +179,7 @@ class Run:
             return SWITCHED_OFF
         if threading.get_ident() != self._thread and self.owner.find(caller) is None:
             self.values.update(values or {})
-            return self._ask(trigger)
+            return self.saving.ask(trigger)
         self._check_usable()
         if not self._is_open:
             self._restoring.open_unrestored()
@@ -205,7 +188,7 @@ class Run:
             self._look_at_code(frame)
         self.values.update(values or {})
         if self.course.track.active:
-            return self._defer(trigger) if trigger == "save" or self.wants_save() else NOT_DUE
+            return self._defer(trigger)
         if self.resuming:
             self.course.pass_by(frame, caller)
             return ON_THE_WAY
@@ -220,20 +203,7 @@ class Run:
             )
         if trigger != "save" and not self.wants_save():
             return NOT_DUE
-        return self._save(frame, position, self._pending or trigger)
-
-    def _ask(self, trigger: str) -> Deferred:
-        """What another thread can do: ask for a save, or find that none is due."""
-        if trigger != "save" and monotonic() < self.saved_at + self._schedule.rate_s:
-            return NOT_DUE
-        self._pending = trigger  # first this, then the time: `_look_again_at` reads them backwards
-        self.due_at = -math.inf
-        return REQUESTED
-
-    def _look_again_at(self, due_at: float) -> None:
-        self.due_at = due_at
-        if self._pending is not None:
-            self.due_at = -math.inf
+        return self._save(frame, position, trigger)
 
     def _look_at_code(self, frame: FrameType) -> None:
         """Say once what in the owner's code a rerun would not bring back."""
@@ -247,68 +217,23 @@ class Run:
 
     def wants_save(self) -> bool:
         """Whether a save is due at this safe point, which counts as one."""
-        now = monotonic()
-        if self._pending is not None:
-            return True
-        if self._schedule.iterations is None and self.due_at == -math.inf:
-            self._look_again_at(self.saved_at + self._schedule.rate_s)
-        return self._schedule.is_due(now, self.due_at, self.saved_at)
+        return self.saving.wants_save()
 
     def _defer(self, trigger: str) -> Deferred:
-        self._pending = self._pending or trigger
-        self.due_at = -math.inf
-        overdue_s = monotonic() - self.saved_at
-        if not self._said_waiting and overdue_s > max(60.0, _ITEM_PATIENCE * self._schedule.rate_s):
-            self._said_waiting = True
-            notices.say(
-                "⚠ %s: a save has been due for long inside one item of the loop at line %d; it is "
-                "made at the item's end. Put a chp.loop inside the item, or use @resumable",
-                self.title, self.course.track.active[-1].line, level=logging.WARNING,
-            )  # fmt: skip
+        if trigger != "save" and not self.wants_save():
+            return NOT_DUE
+        self.saving.defer(trigger, self.course.track.active[-1].line)
         return AT_ITEM_END
 
     def save_at(self, frame: FrameType | None, position: Position, trigger: str | None) -> bool:
         """Save at *position*; tells whether it was done."""
-        return bool(self._save(frame, position, self._pending or trigger or "sync"))
+        return bool(self._save(frame, position, trigger or "sync"))
 
     def _save(
         self, frame: FrameType | None, position: Position, trigger: str, *, complete: bool = False
     ) -> Saved | Deferred:
         self._refuse_unskippable()
-        began = monotonic()
-        self._pending = None  # what is asked for from here on may not be in this save
-        try:
-            manifest = self.engine.save(
-                self._scene(frame),
-                position,
-                self.call,
-                trigger=trigger,
-                reducers=self._reducers(),
-                complete=complete,
-                base=self._base(complete=complete),
-                digest=item_digest,
-            )
-        except (CheckpointBusyError, CaptureError):
-            raise
-        except StoreError as why:
-            self._rest(began)
-            if self.settings.on_save_error == "raise":
-                raise
-            notices.say("⚠ %s: could not save: %s", self.title, why, level=logging.WARNING)
-            return FAILED
-        self._rest(began)
-        return Saved(manifest.number)
-
-    def _rest(self, began: float) -> None:
-        self.saved_at = monotonic()
-        self._said_waiting = False
-        self._look_again_at(self._schedule.next_due_at(self.saved_at, self.saved_at - began))
-
-    def _base(self, *, complete: bool) -> int | None:
-        last = self.engine.last
-        if not complete or last is None:
-            return None
-        return last.draft.base if last.draft.complete else last.number
+        return self.saving.save(frame, position, trigger, complete=complete)
 
     def _refuse_unskippable(self) -> None:
         if self.course.track.left_elsewhere() is not None:
@@ -330,7 +255,8 @@ class Run:
         )
         return kept, {name: everything[name] for name in left_out}
 
-    def _scene(self, frame: FrameType | None) -> Scene:
+    def scene(self, frame: FrameType | None) -> Scene:
+        """Everything that a save is made of, as it is now."""
         everything = self.owner.read(frame)
         names, externals = self._split_names(everything)
         return Scene(
@@ -426,9 +352,7 @@ class Run:
     def arrived(self, values: Mapping[str, Any]) -> None:
         """The way back has ended at its door."""
         self.values = dict(values)
-        self._pending = None
-        self.saved_at = monotonic()
-        self.due_at = self._schedule.next_due_at(self.saved_at)
+        self.saving.arrived()
 
     def fail(self, error: ResumeError) -> None:
         """Nothing is to be saved from now on: the generation stands."""
@@ -469,7 +393,7 @@ class Run:
             self._ended = True
             registry.remove(self)
             self._remember_call()
-            self.engine.store.unlock()
+            self.saving.close()
             self.passed.clear()
             self.course.track.active.clear()
 
@@ -491,12 +415,15 @@ class Run:
             error = self.course.end_early("function")
             notices.say("✖ %s: %s", self.title, error, level=logging.ERROR)
             registry.report_later(error, self.owner.code.co_filename if self.owner.code else "")
-        elif self._pending is not None and self._failed is None:
+        elif self.saving.asked is not None and self._failed is None:
             notices.say(
                 "%s: the save asked for inside the loop was not made, because the loop was left; a "
                 "rerun goes on from the last save", self.title,
             )  # fmt: skip
-        self.close()
+        try:
+            self.close()
+        except KeyboardInterrupt:  # out of here it would be lost: nobody can catch it
+            registry.interrupt_again()
 
     def at_exit(self) -> None:
         """The interpreter ends."""
@@ -510,6 +437,7 @@ class Run:
         """In a forked child: the state belongs to the parent."""
         self.is_off = True
         self.due_at = math.inf
+        self.engine.forget_writer()
         self.course.way = None
 
     # --- checks --------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ ROWS: tuple[frozenset[str], ...] = (
     # one save and one restore
     frozenset({"engine", "course"}),
     frozenset({"validation"}),
-    frozenset({"restoring"}),
+    frozenset({"restoring", "saving"}),
     frozenset({"run", "null", "loading"}),
     # the user's handles
     frozenset({"checkpoint", "resumable", "script"}),

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from resume.store.generations import Entry
 from resume.store.layout import decode_name, encode_name
+from resume.store.pending import Pending
 from resume.store.place import find_folder, names
 from resume.store.retention import Retention
 from resume.store.store import Store
 
-__all__ = ["Entry", "Retention", "Store", "decode_name", "encode_name", "find_folder", "names"]
+__all__ = [
+    "Entry",
+    "Pending",
+    "Retention",
+    "Store",
+    "decode_name",
+    "encode_name",
+    "find_folder",
+    "names",
+]

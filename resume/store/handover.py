@@ -87,11 +87,14 @@ class _Beside:
     def _start(self) -> None:
         if self._is_started:
             return
+        thread = threading.Thread(
+            target=self._write, name="resume-writer", kwargs={"beside": True}, daemon=False
+        )
+        self._pending.thread = thread
         try:
-            threading.Thread(
-                target=self._write, name="resume-writer", kwargs={"beside": True}, daemon=False
-            ).start()
+            thread.start()
         except RuntimeError:  # the interpreter ends, or the system has no thread to give
+            self._pending.thread = None
             return
         self._is_started = True
 

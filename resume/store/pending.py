@@ -28,7 +28,8 @@ class Pending:
         self.writer_s = 0.0
         """Processor time of the writer's thread, in seconds: no more was taken from the program."""
         self._place = place
-        self._thread = 0
+        self.thread: threading.Thread | None = None
+        """The writer, where it has a thread of its own."""
         self._done = threading.Event()
         self._manifest: Manifest | None = None
         self._error: BaseException | None = None
@@ -51,7 +52,6 @@ class Pending:
 
         What it raises is kept for who waits.
         """
-        self._thread = threading.get_ident()
         began = time.thread_time()
         try:
             self._manifest = act()
@@ -63,7 +63,7 @@ class Pending:
                 if _in_flight.get(self._place) is self:
                     del _in_flight[self._place]
                 self._done.set()
-                then = list(self._then)
+                then, self._then = self._then, []  # they may hold what holds this
             for call in then:
                 call()
 
@@ -77,8 +77,7 @@ class Pending:
 
     def wait(self) -> Manifest:
         """The manifest, when it is durable; raises what the writer met."""
-        if threading.get_ident() != self._thread:
-            self._done.wait()
+        self.settle()
         if self._error is not None:
             raise self._error
         if self._manifest is None:
@@ -86,9 +85,12 @@ class Pending:
         return self._manifest
 
     def settle(self) -> None:
-        """Wait until it is done, however it ends."""
-        if threading.get_ident() != self._thread:
-            self._done.wait()
+        """Wait until it is done, however it ends, and the writer's thread is gone."""
+        if threading.current_thread() is self.thread:  # the collector may call from there
+            return
+        self._done.wait()
+        if self.thread is not None:
+            self.thread.join()
 
 
 def settle(place: Path) -> None:

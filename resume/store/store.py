@@ -232,7 +232,18 @@ class Store:
             CheckpointBusyError: Somebody else writes here.
             StoreError: The disk refused. The store is as it was before.
         """
-        return self._save(draft, stream, buffers, parent, write_here).wait()
+        return self.save(draft, stream, buffers, parent=parent).wait()
+
+    def save(
+        self,
+        draft: Draft,
+        stream: bytes | memoryview | Sequence[bytes],
+        buffers: Sequence[Buffer],
+        *,
+        parent: Manifest | None,
+    ) -> Pending:
+        """As `commit`; what the disk refused is told by the `Pending`, which is done."""
+        return self._save(draft, stream, buffers, parent, write_here)
 
     def begin(
         self,

@@ -46,6 +46,11 @@ class Schedule:
         self._since_save = 0
 
     @property
+    def is_by_time(self) -> bool:
+        """Whether a save may as well come a little later: nobody counts the safe points."""
+        return self.iterations is None and (self.is_auto or self.rate_s > 0)
+
+    @property
     def due_at(self) -> float:
         """When the next save is due, as far as is known now; -inf before the first save.
 

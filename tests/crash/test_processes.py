@@ -75,7 +75,7 @@ def test_a_forked_child_writes_nothing_however_it_ends(end):
     """Its handle is inert: sync and save are falsy, loops run on, and its end saves nothing."""
     program = """
     def work():
-        with Checkpoint("work", folder="store", rate=0) as chp:
+        with Checkpoint("work", folder="store", rate=0, background=False) as chp:
             seen = []
             for k in chp.loop(range(4)):
                 seen.append(k)
@@ -223,7 +223,7 @@ def slow(x):
 
 def work(method):
     context = multiprocessing.get_context(method)
-    with Checkpoint("work", folder="store", rate=0) as chp:
+    with Checkpoint("work", folder="store", rate=0, background=False) as chp:
         total = 0
         for k in chp.loop(range(3)):
             with context.Pool(2) as pool:       # leaving it is terminate()
@@ -407,7 +407,7 @@ def test_a_rerun_gets_the_lock_while_orphans_live_on(kind):
         Path("orphan").write_text(str(pid))
 
     def work():
-        chp = Checkpoint("work", folder="store", rate=0); n = 0; chp.restore()
+        chp = Checkpoint("work", folder="store", rate=0, background=False); n = 0; chp.restore()
         while n < 5:
             n += 1
             chp.sync()
@@ -496,7 +496,7 @@ def test_dataloader_workers_shut_down_beside_a_live_checkpoint():
     def work():
         torch.set_num_threads(1)
         data = TensorDataset(torch.arange(12.0))
-        with Checkpoint("work", folder="store", rate=0, exclude=["data", "loader"]) as chp:
+        with Checkpoint("work", folder="store", rate=0, background=False, exclude=["data", "loader"]) as chp:
             torch.manual_seed(0)
             total = 0.0
             for epoch in chp.loop(range(3)):

@@ -246,7 +246,7 @@ def test_found_above_is_said(tmp_path, caplog, monkeypatch):
 
 def test_repr_is_live():
     def fit(kill):
-        chp = Checkpoint("fit")
+        chp = Checkpoint("fit", background=False)
         texts = [repr(chp)]
         chp.restore()
         texts.append(repr(chp))

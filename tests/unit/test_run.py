@@ -297,7 +297,7 @@ def test_a_save_due_for_long_inside_one_item_is_said(caplog, monkeypatch):
                 now[0] += 100
                 chp.sync()
 
-    for module in ("resume.run", "resume.checkpoint", "resume.loops"):
+    for module in ("resume.saving", "resume.checkpoint", "resume.loops"):
         monkeypatch.setattr(f"{module}.monotonic", lambda: now[0])
     fit()
 

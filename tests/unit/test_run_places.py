@@ -288,7 +288,7 @@ def test_module_level(run_program):
         from resume import Checkpoint
 
         i = 0
-        chp = Checkpoint(rate=0)
+        chp = Checkpoint(rate=0, background=False)
         chp.restore()
         while i < 5:
             i += 1
