@@ -120,4 +120,7 @@ class Removal:
         with suppress(FileNotFoundError):
             size = os.stat(path, follow_symlinks=False).st_size  # noqa: PTH116
             self._target.disk.unlink(path)
+        # names are never used again: what is known of them would only add up, save by save
+        self._named.pop(path.name, None)
+        self._durable.discard(path.name)
         return size

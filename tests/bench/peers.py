@@ -44,7 +44,7 @@ from peers_libraries import LIBRARIES  # noqa: E402
 from peers_ours import OURS  # noqa: E402
 from peers_states import STATES  # noqa: E402
 from peers_table import Entry, tables  # noqa: E402
-from peers_trial import run_job  # noqa: E402
+from peers_trial import run_turn  # noqa: E402
 
 CONTENDERS: dict[str, type[Contender]] = {kind.name: kind for kind in (*OURS, *PICKLES, *LIBRARIES)}
 SHRINK_FURTHER = 8
@@ -127,7 +127,7 @@ class Conductor:
     def _measure(self, state: str, name: str, size_bytes: int) -> dict[str, Any] | None:
         """The samples of both processes, or `cannot`; None where they did not end in time."""
         place = self.folder / "line"
-        job = {
+        turn = {
             "state": state,
             "contender": name,
             "size_bytes": size_bytes,
@@ -135,10 +135,10 @@ class Conductor:
             "changes": self.asked.changes,
         }
         try:
-            saved = self._start(job | {"act": "save"})
+            saved = self._start(turn | {"act": "save"})
             if saved is None or "cannot" in saved:
                 return saved
-            restored = self._start(job | {"act": "restore"})
+            restored = self._start(turn | {"act": "restore"})
         finally:
             for leftover in self.folder.iterdir():
                 shutil.rmtree(leftover, ignore_errors=True)
@@ -149,22 +149,24 @@ class Conductor:
             return {"cannot": "no: restores another state than it saved"}
         return saved | restored
 
-    def _start(self, job: dict[str, Any]) -> dict[str, Any] | None:
-        answer = self.folder.with_name(f"{self.folder.name}.answer")
+    def _start(self, turn: dict[str, Any]) -> dict[str, Any] | None:
+        answer = self.folder / "answer.json"
         answer.unlink(missing_ok=True)
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("RESUME_")}
         with subprocess.Popen(
-            [sys.executable, __file__, "--turn", json.dumps(job | {"answer": str(answer)})],
+            [sys.executable, __file__, "--turn", json.dumps(turn | {"answer": str(answer)})],
             env=inherited | {"RESUME_QUIET": "1"},
             start_new_session=True,  # so that a forked child ends with it
         ) as process:
             try:
                 process.wait(self.asked.budget)
-            except subprocess.TimeoutExpired:
+            except BaseException as why:
                 os.killpg(process.pid, signal.SIGKILL)
-                return None
+                if isinstance(why, subprocess.TimeoutExpired):
+                    return None
+                raise
         if not answer.exists():
-            return {"cannot": f"no, {job['act']}: the process died ({process.returncode})"}
+            return {"cannot": f"no, {turn['act']}: the process died ({process.returncode})"}
         told: dict[str, Any] = json.loads(answer.read_text())
         answer.unlink()
         return told
@@ -218,14 +220,15 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
     """All rounds; the document, which `--json` holds after each turn."""
     states = chosen(asked.states, list(STATES))
     contenders = chosen(asked.peers, list(CONTENDERS))
-    folder = Path(tempfile.mkdtemp(prefix="peers-", dir=asked.folder))
     size = f"{asked.size / (1 << 20):g} MiB"
-    document = {"size": size, "machine": machine(folder), "entries": []}
+    place = asked.folder or tempfile.gettempdir()
+    document = {"size": size, "machine": machine(Path(place).resolve()), "entries": []}
     if asked.json and asked.json.exists():
         earlier = json.loads(asked.json.read_text())
         if earlier["size"] != size:
             raise SystemExit(f"{asked.json} holds samples of {earlier['size']}: give another file")
         document = earlier
+    folder = Path(tempfile.mkdtemp(prefix="peers-", dir=place))
     try:
         began = monotonic()
         for entry in Conductor(asked, folder).rounds(states, contenders):
@@ -245,10 +248,11 @@ def main(given: Sequence[str] | None = None) -> None:
     """Measure and print."""
     asked = arguments(given)
     if asked.turn:
-        job = json.loads(asked.turn)
-        told = run_job(job, CONTENDERS[job["contender"]](), STATES[job["state"]])
-        Path(job["answer"]).write_text(json.dumps(told))
+        turn = json.loads(asked.turn)
+        told = run_turn(turn, CONTENDERS[turn["contender"]](), STATES[turn["state"]])
+        Path(turn["answer"]).write_text(json.dumps(told))
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # files and processes go, too
     document = json.loads(asked.show.read_text()) if asked.show else measure(asked)
     about = ", ".join(f"{name} {value}" for name, value in document["machine"].items())
     sys.stdout.write(f"{about}\n\n{tables(document)}\n")

@@ -80,6 +80,10 @@ class Contender:
     def settle(self) -> None:
         """Wait until everything is written."""
 
+    def is_writing(self) -> bool:
+        """Whether the last save still goes on behind the main thread."""
+        return False
+
     def save_durably(self) -> None:
         """Save and wait until everything is written."""
         self.save()
@@ -165,6 +169,9 @@ class ForkAndPickle(Pickle):
             status = 0
         finally:
             os._exit(status)
+
+    def is_writing(self) -> bool:
+        return os.waitid(os.P_PID, self.child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
 
     def settle(self) -> None:
         _, status = os.waitpid(self.child, 0)

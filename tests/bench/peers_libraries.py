@@ -207,6 +207,9 @@ class TorchDcpAsync(TorchDcp):
 
         self.future = dcp.async_save(value, checkpoint_id=path, no_dist=True)
 
+    def is_writing(self) -> bool:
+        return not self.future.done()
+
     def settle(self) -> None:
         self.future.result()
 

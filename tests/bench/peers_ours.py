@@ -43,6 +43,10 @@ class Resume(Contender):
     goes_on = True
     asked: dict[str, Any] = {}
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.chp: Any = None
+
     def options(self, size_bytes: int) -> dict[str, Any]:
         """The keywords for a state of so many bytes."""
         return dict(self.asked)

@@ -50,10 +50,11 @@ def seconds(act: Callable[[], Any]) -> float:
     return perf_counter() - began
 
 
-def quiesce() -> None:
-    """Nothing left to write, nothing left to collect."""
+def come_to_rest(size_bytes: int) -> None:
+    """Nothing left to collect or to write, and memory at hand for a state of so many bytes."""
     gc.collect()
     os.sync()
+    memory.touch_free_memory(TOUCHED * size_bytes + SPARE_BYTES)
 
 
 class Trial:
@@ -94,7 +95,7 @@ class Trial:
         self._end_save()
         self.contender.prune()
         if self.state.is_sized:  # a few scalars take no time
-            quiesce()
+            come_to_rest(self.state.size_bytes)
             self._note("next_step", rewriting_s / seconds(self.state.rewrite))
 
     def _change_and_wait(self) -> None:
@@ -115,8 +116,7 @@ class Trial:
         self._look_at_memory()
 
     def _timed(self, act: Callable[[], None]) -> float:
-        quiesce()
-        memory.touch_free_memory(TOUCHED * self.state.size_bytes + SPARE_BYTES)
+        come_to_rest(self.state.size_bytes)
         memory.forget_peak()
         return seconds(act)
 
@@ -152,26 +152,25 @@ def measure(contender: Contender, state: State, folder: Path, changes: int) -> d
 def measure_restore(contender: Contender, template: Any, folder: Path) -> dict[str, Any]:
     """How long the newest save takes to come back, and the digest of what came."""
     restored: list[Any] = []
-    quiesce()
-    memory.touch_free_memory(TOUCHED * contender.size_bytes + SPARE_BYTES)
+    come_to_rest(contender.size_bytes)
     took = seconds(lambda: restored.append(contender.restore(folder, template)))
     return {"restore": [took], "digest": digest(restored[0])}
 
 
-def run_job(job: dict[str, Any], contender: Contender, kind: type[State]) -> dict[str, Any]:
+def run_turn(turn: dict[str, Any], contender: Contender, kind: type[State]) -> dict[str, Any]:
     """What a process is started for: `save` or `restore`; an inability is an answer, too."""
     warnings.simplefilter("ignore")  # torch says much about single processes
     for library in ("numpy.random._pickle", kind.needs, *contender.needs):
         importlib.import_module(library)  # no matter of the first save or of the restore
-    folder = Path(job["folder"])
-    contender.size_bytes = job["size_bytes"]
+    folder = Path(turn["folder"])
+    contender.size_bytes = turn["size_bytes"]
     try:
-        if job["act"] == "save":
-            return measure(contender, kind(job["size_bytes"]), folder, job["changes"])
-        template = kind(job["size_bytes"], 1).value if contender.needs_template else None
+        if turn["act"] == "save":
+            return measure(contender, kind(turn["size_bytes"]), folder, turn["changes"])
+        template = kind(turn["size_bytes"], 1).value if contender.needs_template else None
         return measure_restore(contender, template, folder)
     except CannotHoldError as why:
         return {"cannot": f"no: {why}"}
     except Exception as why:  # noqa: BLE001 - whatever a peer raises is its answer
         sys.excepthook(type(why), why, why.__traceback__)
-        return {"cannot": f"no, {job['act']}: {type(why).__name__}: {str(why)[:80]}"}
+        return {"cannot": f"no, {turn['act']}: {type(why).__name__}: {str(why)[:80]}"}
