@@ -62,7 +62,6 @@ class Saving:
         """Due saves that met a busy writer."""
         self.asked: str | None = None
         """Trigger of a save that is asked for, and waits for a place where it is exact."""
-        self._has_saved = False
         self._said_waiting = False
         self._pause_s: float | None = None
         """Of a save whose writer's cost is not known yet."""
@@ -76,13 +75,13 @@ class Saving:
         """The way back has ended; the time to the next save begins."""
         self.asked = None
         self.saved_at = monotonic()
-        self._run.due_at = self._schedule.next_due_at(self.saved_at)
+        self._run.due_at = self._schedule.first_due_at(self.saved_at)
 
     # --- when ----------------------------------------------------------------------------------
 
     def ask(self, trigger: str) -> Deferred:
         """What another thread can do: ask for a save, or find that none is due."""
-        if trigger != "save" and monotonic() < self.saved_at + self._schedule.rate_s:
+        if trigger != "save" and monotonic() < self.saved_at + self._schedule.wait_s:
             return NOT_DUE
         self.asked = trigger  # first this, then the time: `_look_again_at` reads them backwards
         self._run.due_at = -math.inf
@@ -95,14 +94,12 @@ class Saving:
             return True
         now = monotonic()
         if self._schedule.iterations is None and self._run.due_at == -math.inf:
-            self._look_again_at(self._next_due_at())
+            self._look_again_at(self.saved_at + self._schedule.wait_s)
         is_due = self._schedule.is_due(now, self._run.due_at, self.saved_at)
         if not is_due and self._run.due_at <= now and self._schedule.iterations is None:
-            self._look_again_at(self._next_due_at())  # the writer took more than was guessed
+            # the writer took more than was guessed
+            self._look_again_at(self.saved_at + self._schedule.wait_s)
         return is_due
-
-    def _next_due_at(self) -> float:
-        return self._schedule.due_at if self._has_saved else self.saved_at + self._schedule.rate_s
 
     def _look_again_at(self, due_at: float) -> None:
         self._run.due_at = due_at
@@ -114,7 +111,7 @@ class Saving:
         self.asked = self.asked or trigger
         self._run.due_at = -math.inf
         overdue_s = monotonic() - self.saved_at
-        if not self._said_waiting and overdue_s > max(60.0, _ITEM_PATIENCE * self._schedule.rate_s):
+        if not self._said_waiting and overdue_s > max(60.0, _ITEM_PATIENCE * self._schedule.wait_s):
             self._said_waiting = True
             notices.say(
                 "⚠ %s: a save has been due for long inside one item of the loop at line %d; it is "
@@ -173,7 +170,6 @@ class Saving:
 
     def _rest(self, began: float) -> None:
         self.saved_at = monotonic()
-        self._has_saved = True
         self._said_waiting = False
         self._pause_s = self.saved_at - began
         self._look_again_at(self._schedule.next_due_at(self.saved_at, self._pause_s))

@@ -58,6 +58,16 @@ class Schedule:
         """
         return -math.inf if self.iterations is not None else self._saved_at + self._wait_s
 
+    @property
+    def wait_s(self) -> float:
+        """Seconds from a save, or from where the run began, to the next save by time."""
+        return self._wait_s
+
+    def first_due_at(self, now: float) -> float:
+        """When to look first, in a run that begins at *now* and has saved nothing yet."""
+        self._since_save = 0
+        return -math.inf if self.iterations is not None else now + self._wait_s
+
     def next_due_at(self, now: float, save_s: float = 0.0) -> float:
         """When to look again after a save that paused the caller *save_s* seconds, to *now*.
 

@@ -173,6 +173,22 @@ def test_a_threads_sync_that_is_due_asks_for_a_save():
     work()
 
 
+def test_a_threads_sync_asks_as_often_as_the_share_of_saves_allows():
+    """With rate="auto" it waits for what is measured, as the owner's does, and no fixed time."""
+
+    def work():
+        chp = Checkpoint("work", folder="store", rate="auto", max_overhead=1.0)
+        n = 0
+        chp.restore()
+        assert ask(chp, "sync").why == "not due"
+        chp.save()
+        time.sleep(1)
+        assert "another thread" in ask(chp, "sync").why
+        return n
+
+    work()
+
+
 def test_a_thread_asks_between_two_items_of_a_loop():
     """The loop saves at the end of the item in which the request came, and only there."""
     numbers = []

@@ -87,6 +87,48 @@ def test_rate_throttles():
     ]
 
 
+def test_auto_saves_as_often_as_its_share_allows():
+    """The first save by hand tells what one takes; those by time follow soon."""
+
+    def fit():
+        saved = i = 0
+        chp = Checkpoint("fit", rate="auto", max_overhead=1.0)
+        chp.restore()
+        chp.save()
+        end = time.monotonic() + 2
+        while time.monotonic() < end:
+            i += 1
+            saved += bool(chp.sync())
+            time.sleep(0.001)
+        return saved
+
+    assert 1 <= fit() <= 20
+
+
+def test_auto_waits_behind_a_way_back_as_in_a_fresh_run():
+    """Nothing was saved in this run, so nothing is known of what a save takes."""
+    cut_short = [True]
+
+    def fit():
+        chp = Checkpoint("fit", rate="auto", exclude=["cut_short"])
+        chp.restore()
+        for item in chp.loop(range(8)):
+            if not cut_short:
+                time.sleep(0.1)
+            elif item == 2:
+                chp.save()
+            elif item == 3:
+                raise KeyboardInterrupt
+        return item
+
+    with pytest.raises(KeyboardInterrupt):
+        fit()
+    cut_short.clear()
+
+    assert fit() == 7
+    assert [entry.number for entry in entries("fit")] == [1]
+
+
 def test_rate_in_time():
     def fit():
         saved = i = 0

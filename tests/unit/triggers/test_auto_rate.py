@@ -117,6 +117,26 @@ def test_before_anything_is_measured(loss, first_s):
     assert schedule.is_due(first_s, -math.inf, 0.0)
 
 
+def test_a_run_that_goes_on_waits_as_one_that_begins():
+    """The way back to the saved place is no save, and tells nothing of what one takes."""
+    schedule = auto()
+
+    assert schedule.first_due_at(100.0) == 130.0
+    assert schedule.wait_s == 30.0
+    assert not schedule.is_due(129.9, 130.0, 100.0)
+    assert auto(iterations=2).first_due_at(100.0) == -math.inf
+
+
+def test_the_wait_is_told_to_whoever_asks_from_beside():
+    schedule = auto()
+
+    schedule.next_due_at(100.0, 1.0)
+    assert schedule.wait_s == pytest.approx(99.0)
+
+    schedule.note_cost(1.0, 1.0)
+    assert schedule.wait_s == pytest.approx(199.0)
+
+
 def test_a_cost_noted_before_the_first_save_ended_is_no_time():
     schedule = auto()
 

@@ -47,6 +47,16 @@ def test_a_save_by_hand_starts_the_count_anew():
     assert not schedule.is_due(3.0, -math.inf, 2.0)
 
 
+def test_the_count_begins_with_the_run():
+    """Safe points on the way back to the saved place do not count."""
+    schedule = Schedule("1h", iterations=2)
+    schedule.is_due(1.0, -math.inf, 0.0)
+
+    assert schedule.first_due_at(2.0) == -math.inf
+
+    assert not schedule.is_due(3.0, -math.inf, 2.0)
+
+
 def test_count_and_time_together():
     """`iterations` adds to `rate`, it does not replace it."""
     schedule = Schedule(10, iterations=1000)
