@@ -122,6 +122,7 @@ def capture(
         Variable(name, _type_name(value), 0, skipped="left out by exclude=")
         for name, value in scene.externals.items()
     )
+    encoded.forget()
     return Snapshot(encoded, table, by_value, passed)
 
 
@@ -207,10 +208,9 @@ def _refuse_values(encoded: Encoded) -> None:
 def _variable_table(
     names: Mapping[str, Any], encoded: Encoded, *, previews: bool
 ) -> tuple[Variable, ...]:
-    sizes = {variable.name: variable.size_bytes for variable in encoded.variables}
     skipped = {skip.name: skip for skip in encoded.skipped}
     return tuple(
-        _variable(name, value, sizes.get(name, 0), skipped.get(name), previews=previews)
+        _variable(name, value, encoded.sizes.get(name, 0), skipped.get(name), previews=previews)
         for name, value in names.items()
     )
 

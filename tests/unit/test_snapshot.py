@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import OrderedDict
 from enum import IntEnum
 
@@ -90,6 +91,24 @@ def test_rows_of_the_table():
     assert 5000 <= rows["text"].size_bytes < 6000
     assert rows["small"].size_bytes < 200
     assert rows["small"].type == "int"
+
+
+def test_a_snapshot_holds_none_of_the_objects_that_it_was_taken_of():
+    """It is written beside the program: an object that ends meanwhile ends in its own thread."""
+
+    class Thing:
+        pass
+
+    thing = Thing()
+    names = {"x": [thing], "array": np.zeros(100_000)}
+    gone = weakref.ref(thing)
+    snapshot = capture(Scene(names, classes={"Thing": Thing}), reducers={})
+
+    names.clear()
+    del thing
+
+    assert gone() is None
+    assert snapshot.encoded.buffers
 
 
 def test_what_cannot_be_saved_is_a_row_and_no_root():

@@ -40,6 +40,20 @@ def test_nothing_outlives_it_where_a_root_failed():
         assert encode_and_drop(bad=unsavable)() is None
 
 
+def test_a_graph_that_was_let_go_holds_nothing_but_its_bytes():
+    thing, array = Thing(), np.zeros(100_000)
+    encoded = encode({"thing": [thing], "array": array})
+    gone = weakref.ref(thing)
+
+    encoded.forget()
+    del thing
+
+    assert gone() is None
+    assert encoded.buffers[0].view.nbytes == array.nbytes
+    with pytest.raises(ValueError, match="let go"):
+        encoded.holds(array)
+
+
 def test_nothing_of_a_decoded_state_outlives_its_values():
     roots = {"thing": [Thing()]}
     encoded = encode(roots, anchors=roots)
@@ -62,3 +76,42 @@ def test_asking_what_is_shared_copies_nothing_and_leaves_the_answer_the_same():
         assert encoded.shared_with_saved([]) is None
         assert not encoded.holds(other)
         assert encoded.holds(inner)
+
+
+class Watches:
+    """Tells, while it is saved, whether the collector is on."""
+
+    def __init__(self):
+        self.seen = []
+
+    def __reduce__(self):
+        self.seen.append(gc.isenabled())
+        return Watches, ()
+
+
+class Interrupts:
+    """Ends a save as Ctrl-C does."""
+
+    def __reduce__(self):
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_the_collector_waits_while_a_state_is_saved_and_is_then_as_it_was(is_on):
+    if is_on:
+        gc.enable()
+    watch = Watches()
+
+    encode({"x": [watch], "bad": (n for n in ())})
+
+    assert [False, False] == watch.seen  # a pass for each root that fails, and the last
+    assert is_on == gc.isenabled()
+
+
+def test_the_collector_is_back_after_a_save_that_was_cut_short():
+    gc.enable()
+
+    with pytest.raises(KeyboardInterrupt):
+        encode({"x": Interrupts()})
+
+    assert gc.isenabled()
