@@ -133,6 +133,7 @@ class Conductor:
             "size_bytes": size_bytes,
             "folder": str(place),
             "changes": self.asked.changes,
+            "rests": True,
         }
         try:
             saved = self._start(turn | {"act": "save"})

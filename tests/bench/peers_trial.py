@@ -60,9 +60,10 @@ def come_to_rest(size_bytes: int) -> None:
 class Trial:
     """The measured saves of one contender."""
 
-    def __init__(self, contender: Contender, state: State) -> None:
+    def __init__(self, contender: Contender, state: State, rest: Callable[[int], None]) -> None:
         self.contender = contender
         self.state = state
+        self.rest = rest
         self.samples: dict[str, list[float]] = {
             name: [] for name in ("first", "pause", "durable", "written", "next_step")
         }
@@ -95,7 +96,7 @@ class Trial:
         self._end_save()
         self.contender.prune()
         if self.state.is_sized:  # a few scalars take no time
-            come_to_rest(self.state.size_bytes)
+            self.rest(self.state.size_bytes)
             self._note("next_step", rewriting_s / seconds(self.state.rewrite))
 
     def _change_and_wait(self) -> None:
@@ -116,7 +117,7 @@ class Trial:
         self._look_at_memory()
 
     def _timed(self, act: Callable[[], None]) -> float:
-        come_to_rest(self.state.size_bytes)
+        self.rest(self.state.size_bytes)
         memory.forget_peak()
         return seconds(act)
 
@@ -132,9 +133,11 @@ class Trial:
         self.samples[name].append(number)
 
 
-def measure(contender: Contender, state: State, folder: Path, changes: int) -> dict[str, Any]:
+def measure(
+    contender: Contender, state: State, folder: Path, changes: int, rest: Callable[[int], None]
+) -> dict[str, Any]:
     """The samples of one process; the last save stays in *folder*."""
-    trial = Trial(contender, state)
+    trial = Trial(contender, state, rest)
     warm = folder.with_name(f"{folder.name}-warm")
     for place in (warm, folder):
         shutil.rmtree(place, ignore_errors=True)
@@ -149,10 +152,12 @@ def measure(contender: Contender, state: State, folder: Path, changes: int) -> d
     }
 
 
-def measure_restore(contender: Contender, template: Any, folder: Path) -> dict[str, Any]:
+def measure_restore(
+    contender: Contender, template: Any, folder: Path, rest: Callable[[int], None]
+) -> dict[str, Any]:
     """How long the newest save takes to come back, and the digest of what came."""
     restored: list[Any] = []
-    come_to_rest(contender.size_bytes)
+    rest(contender.size_bytes)
     took = seconds(lambda: restored.append(contender.restore(folder, template)))
     return {"restore": [took], "digest": digest(restored[0])}
 
@@ -163,12 +168,13 @@ def run_turn(turn: dict[str, Any], contender: Contender, kind: type[State]) -> d
     for library in ("numpy.random._pickle", kind.needs, *contender.needs):
         importlib.import_module(library)  # no matter of the first save or of the restore
     folder = Path(turn["folder"])
+    rest = come_to_rest if turn["rests"] else lambda _: None
     contender.size_bytes = turn["size_bytes"]
     try:
         if turn["act"] == "save":
-            return measure(contender, kind(turn["size_bytes"]), folder, turn["changes"])
+            return measure(contender, kind(turn["size_bytes"]), folder, turn["changes"], rest)
         template = kind(turn["size_bytes"], 1).value if contender.needs_template else None
-        return measure_restore(contender, template, folder)
+        return measure_restore(contender, template, folder, rest)
     except CannotHoldError as why:
         return {"cannot": f"no: {why}"}
     except Exception as why:  # noqa: BLE001 - whatever a peer raises is its answer

@@ -10,7 +10,7 @@ import pytest
 from many import Look, growth
 
 MIB = 1 << 20
-# 3.12 never frees an interned string, and its pathlib interns every part of a path: two names a save
+# 3.12 never frees an interned string, and pathlib interns each part of a path: two names a save
 KEPT_BY_A_SAVE = 4 if sys.version_info[:2] == (3, 12) else 2
 
 
