@@ -13,6 +13,7 @@ from typing import Any
 from resume.errors import ConfigError
 from resume.store import files
 from resume.store.appending import BodyWriter
+from resume.store.carrying import carry
 from resume.store.changes import Plan, finished
 from resume.store.extents import Known, Piece, Slice, Stored, cut, digest
 from resume.store.files import Disk
@@ -36,6 +37,8 @@ class Target:
     level: int | None
     """Compression: None by sample, 0 never, else the zstd level."""
     fsync: bool
+    damaged: set[str] = field(default_factory=set)
+    """Bodies that were found damaged by this process: nothing new leans on them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,7 @@ def write_body(target: Target, path: Path, head: bytes, load: Load, lent: Lent) 
         try:
             writer.write(head)
             stored = _store(writer, load, lent)
+            stored = carry(stored, lent.bodies, target.place, writer, target.damaged)
             body = _finish(writer, stored, lent.bodies)
             if target.fsync:
                 disk.fsync(writer.descriptor)

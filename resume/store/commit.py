@@ -26,7 +26,7 @@ from pathlib import Path
 from resume.errors import CheckpointBusyError, StoreError
 from resume.store import files, layout, trust
 from resume.store.body import Body, Lent, Load, Target, write_body
-from resume.store.extents import Stored, bodies_to_keep
+from resume.store.extents import Stored
 from resume.store.generations import file_names, highest_number
 from resume.store.restore import read_own_tables
 from resume.types import BodyRef, Draft, Manifest
@@ -69,7 +69,7 @@ def begin_generation(
     stem = None if parent is None else parent.number
     head = layout.Head(line, number, stem, files.host_mark(), os.getpid())
     path = target.place / layout.body_name(number, secrets.token_hex(_MARK_BYTES))
-    return Commission(head, path, parent, seen, _lent(target.place, parent, previous))
+    return Commission(head, path, parent, seen, _lent(target, parent, previous))
 
 
 def write_generation(
@@ -98,17 +98,19 @@ def write_generation(
         raise
 
 
-def _lent(place: Path, parent: Manifest | None, previous: tuple[Stored, ...] | None) -> Lent:
+def _lent(target: Target, parent: Manifest | None, previous: tuple[Stored, ...] | None) -> Lent:
     """What the new generation may lean on: bodies of the parent that are ours and there in full."""
     if parent is None:
         return Lent()
+    place = target.place
     try:
         stored = read_own_tables(place, parent) if previous is None else previous
     except StoreError as why:
         _log.warning("generation %s is written in full: %s", parent.number + 1, why)
         return Lent()
-    there = [body for body in parent.bodies if _may_lean_on(place / body.name, body)]
-    return Lent(stored, bodies_to_keep(stored, there))
+    whole = [body for body in parent.bodies if body.name not in target.damaged]
+    there = {body.name: body for body in whole if _may_lean_on(place / body.name, body)}
+    return Lent(stored, there)
 
 
 def _may_lean_on(path: Path, body: BodyRef) -> bool:

@@ -7,13 +7,10 @@ another (a renamed variable), at another place. With pieces of 4 MiB the table o
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import xxhash
-
-from resume.types import BodyRef
 
 PIECE_BYTES = 4 << 20
 PART_BYTES = 64 << 10
@@ -23,10 +20,6 @@ UNKNOWN = bytes(DIGEST_BYTES)
 """Digest of a piece that was never in one place as a whole: parts of it came from earlier saves."""
 RAW, ZSTD = 0, 1
 """How an extent lies in its body."""
-MOST_BODIES = 64
-"""A generation needs this many bodies at most, its own included."""
-_BODIES_AFTER = 48
-"""Where there would be more, the emptiest are given up until this many are left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +88,6 @@ def extents_of(buffers: Iterable[Stored]) -> Iterator[Extent]:
                 yield part.extent
 
 
-def live_bytes(buffers: Iterable[Stored]) -> Counter[str]:
-    """For each body, the stored bytes in it that *buffers* need."""
-    found: Counter[str] = Counter()
-    for extent in set(extents_of(buffers)):
-        found[extent.body] += extent.stored
-    return found
-
-
 class Known:
     """Bytes that need not be written again: those of the previous generation and of this save."""
 
@@ -122,12 +107,3 @@ class Known:
     def find(self, digest: bytes, length: int) -> tuple[Slice, ...] | None:
         """Where the bytes with this digest lie, or None."""
         return self._slices.get((digest, length))
-
-
-def bodies_to_keep(buffers: Iterable[Stored], bodies: Iterable[BodyRef]) -> dict[str, BodyRef]:
-    """The bodies that the next generation may lean on: the fullest, where there are many."""
-    live = live_bytes(buffers)
-    named = [body for body in bodies if live[body.name]]
-    if len(named) >= MOST_BODIES:
-        named = sorted(named, key=lambda body: live[body.name], reverse=True)[: _BODIES_AFTER - 1]
-    return {body.name: body for body in named}

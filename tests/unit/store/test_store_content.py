@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resume.errors import ConfigError, IntegrityError
-from resume.store import Retention, Store, extents
+from resume.store import Retention, Store
 from resume.store.appending import is_worth_it
 from resume.store.body import compression_level
 from resume.store.extents import Extent, Piece, Slice, Stored
@@ -146,28 +146,6 @@ def test_an_unknown_compression_is_refused(wrong):
     """The text lists what there is."""
     with pytest.raises(ConfigError, match="auto"):
         compression_level(wrong)
-
-
-def test_the_number_of_bodies_is_bounded(tmp_path, monkeypatch):
-    """A piece a save changes: the emptiest bodies are given up, what they held is written again."""
-    assert extents.MOST_BODIES == 64
-    monkeypatch.setattr(extents, "MOST_BODIES", 8)
-    monkeypatch.setattr(extents, "_BODIES_AFTER", 6)
-    array = np.arange(12 * PIECE // 8, dtype="<f8").reshape(12, -1)
-    store = Store(tmp_path, "x", fsync=False, compress=1, retention=Retention(keep=1))
-    parent = None
-    most = 0
-    for k in range(12):
-        array[k, 0] = -k - 1
-        parent = store.commit(draft(), b"%d" % k, [buffer(array)], parent=parent)
-        most = max(most, len(parent.bodies))
-
-    assert most == 8
-    assert bytes(store.read(parent).buffers[0]) == array.tobytes()
-    assert len([one for one in os.listdir(store.place) if one.endswith(".ckpt")]) == len(
-        parent.bodies
-    )
-    store.unlock()
 
 
 def test_a_large_generation_is_read_in_parallel(tmp_path):
