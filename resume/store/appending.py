@@ -8,6 +8,7 @@ interpreter: each return from one may wait five milliseconds for a busy main loo
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import TypeAlias
@@ -20,6 +21,7 @@ from resume.store.files import Disk
 from resume.store.staging import Block, Run
 
 AUTO_LEVEL = 1
+_WORTH_A_THREAD = 1 << 20
 _SAMPLE_BYTES = 16 << 10
 _SAMPLE_PARTS = 4
 _WORTH = 0.85
@@ -32,20 +34,49 @@ Span: TypeAlias = "tuple[int, int]"
 class BodyWriter:
     """Appends to a body: where it is, and what its sha256 is so far."""
 
-    def __init__(self, disk: Disk, name: str, descriptor: int, level: int | None) -> None:
+    def __init__(
+        self,
+        disk: Disk,
+        name: str,
+        descriptor: int,
+        level: int | None,
+        *,
+        is_awaited: bool = False,
+    ) -> None:
+        """Append to the new file *descriptor*.
+
+        Where the writing *is_awaited* the program stands still, and a second processor may hash.
+        """
         self.disk = disk
         self.name = name
         self.descriptor = descriptor
         self.offset = 0
         self.sha256 = hashlib.sha256()
         self._level = level
+        self._is_awaited = is_awaited
         self._compressor = zstandard.ZstdCompressor(level=AUTO_LEVEL if level is None else level)
 
     def write(self, data: bytes | memoryview) -> None:
         """Append *data*."""
-        self.disk.write(self.descriptor, data)
-        self.sha256.update(data)
+        if self._is_awaited and len(data) >= _WORTH_A_THREAD:
+            self._write_and_hash(data)
+        else:
+            self.disk.write(self.descriptor, data)
+            self.sha256.update(data)
         self.offset += len(data)
+
+    def _write_and_hash(self, data: bytes | memoryview) -> None:
+        beside = threading.Thread(target=self.sha256.update, args=(data,), name="resume-hash")
+        try:
+            beside.start()
+        except RuntimeError:  # the interpreter ends
+            self.sha256.update(data)
+            self.disk.write(self.descriptor, data)
+            return
+        try:
+            self.disk.write(self.descriptor, data)
+        finally:
+            beside.join()
 
     def take(self, block: Block, known: Known) -> None:
         """Write what *block* holds, but for what is *known* to lie in a body already."""

@@ -15,9 +15,10 @@ from resume.store import files
 from resume.store.appending import BodyWriter
 from resume.store.carrying import carry
 from resume.store.changes import Plan, finished
-from resume.store.extents import Known, Piece, Slice, Stored, cut, digest
+from resume.store.extents import Known, Stored
 from resume.store.files import Disk
 from resume.store.staging import Block
+from resume.store.streams import Lent, store_stream
 from resume.store.tables import encode_tables
 from resume.types import BodyRef
 
@@ -42,16 +43,6 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Lent:
-    """What a new generation may lean on."""
-
-    buffers: tuple[Stored, ...] = ()
-    """Those of the parent, as they lie on disk."""
-    bodies: Mapping[str, BodyRef] = field(default_factory=dict)
-    """Those of the parent's bodies that may be used."""
-
-
-@dataclass(frozen=True, slots=True)
 class Load:
     """What a body is made of, and who brings it."""
 
@@ -59,6 +50,8 @@ class Load:
     """The pickle stream, in parts."""
     feed: Callable[[Callable[[Block], None]], Sequence[Plan]]
     """Gives every staged block to its argument, and then the plan of all buffers."""
+    is_awaited: bool = False
+    """Whether the program stands still until it is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +91,9 @@ def write_body(target: Target, path: Path, head: bytes, load: Load, lent: Lent) 
     """
     disk = target.disk
     scratch = files.scratch_beside(path)
-    writer = BodyWriter(disk, path.name, disk.create(scratch), target.level)
+    writer = BodyWriter(
+        disk, path.name, disk.create(scratch), target.level, is_awaited=load.is_awaited
+    )
     try:
         try:
             writer.write(head)
@@ -119,7 +114,7 @@ def write_body(target: Target, path: Path, head: bytes, load: Load, lent: Lent) 
 def _store(writer: BodyWriter, load: Load, lent: Lent) -> tuple[Stored, ...]:
     known = Known(lent.buffers, lent.bodies)
     plans = load.feed(lambda block: writer.take(block, known))
-    stored = [_store_stream(writer, load.stream, known)]
+    stored = [store_stream(writer, load.stream, lent, known)]
     for plan in plans:
         one, torn = finished(plan)
         stored.append(one)
@@ -131,20 +126,6 @@ def _store(writer: BodyWriter, load: Load, lent: Lent) -> tuple[Stored, ...]:
                 plan.path or "the state",
             )
     return tuple(stored)
-
-
-def _store_stream(writer: BodyWriter, stream: Sequence[bytes], known: Known) -> Stored:
-    memory = memoryview(stream[0] if len(stream) == 1 else b"".join(stream))
-    pieces = []
-    for live in cut(memory):
-        mark = digest(live)
-        slices = known.find(mark, len(live))
-        if slices is None:
-            (extent,) = writer.add(live, [(0, len(live))], [mark])
-            slices = (Slice(extent, 0, extent.raw),)
-            known.add(mark, slices)
-        pieces.append(Piece(mark, slices))
-    return Stored("", "stream", len(memory), tuple(pieces))
 
 
 def _finish(writer: BodyWriter, stored: tuple[Stored, ...], lent: Mapping[str, BodyRef]) -> Body:

@@ -25,10 +25,11 @@ from pathlib import Path
 
 from resume.errors import CheckpointBusyError, StoreError
 from resume.store import files, layout, trust
-from resume.store.body import Body, Lent, Load, Target, write_body
+from resume.store.body import Body, Load, Target, write_body
 from resume.store.extents import Stored
 from resume.store.generations import file_names, highest_number
 from resume.store.restore import read_own_tables
+from resume.store.streams import Lent
 from resume.types import BodyRef, Draft, Manifest
 
 _log = logging.getLogger(__name__)

@@ -24,7 +24,7 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
-from resume.store.extents import PIECE_BYTES, Slice, digest
+from resume.store.extents import PIECE_BYTES, Chunks, Slice, digest
 
 LEAST_BYTES = 4 << 10
 """A chunk has at least so many bytes, the last one excepted, and twice as many on average.
@@ -46,15 +46,6 @@ _SOUGHT = np.uint8(0x4D)
 _MIXER = np.uint64(0x9E3779B97F4A7C15)
 _LOW_ENOUGH = np.uint64(2**64 // 16)
 """One in 16 of the windows left is a mark: one in 4096 of all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chunks:
-    """How a stream was cut, and the digest of each chunk: all that the next save needs of it."""
-
-    ends: Sequence[int]
-    """The place behind the last byte of each."""
-    digests: Sequence[bytes]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ another (a renamed variable), at another place. With pieces of 4 MiB the table o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import xxhash
@@ -60,6 +60,15 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
+class Chunks:
+    """How a stream was cut, and the digest of each chunk: all that the next save needs of it."""
+
+    ends: Sequence[int]
+    """The place behind the last byte of each."""
+    digests: Sequence[bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
     """A buffer as a generation holds it."""
 
@@ -67,6 +76,8 @@ class Stored:
     kind: str
     size_bytes: int
     pieces: tuple[Piece, ...]
+    chunks: Chunks | None = field(default=None, compare=False, repr=False)
+    """Of a pickle stream that this process has written."""
 
 
 def digest(data: bytes | bytearray | memoryview) -> bytes:

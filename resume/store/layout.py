@@ -110,6 +110,7 @@ HEAD_BYTES = 512
 
 _DRAFT_FIELDS = tuple(one.name for one in fields(Draft))
 _VARIABLE_FIELDS = tuple(one.name for one in fields(Variable))
+_BODY_FIELDS = tuple(one.name for one in fields(BodyRef))
 
 
 class UnreadableManifestError(ValueError):
@@ -214,7 +215,7 @@ def to_record(manifest: Manifest) -> dict[str, Any]:
         ConfigError: `extra`, `config` or another free field holds what JSON cannot say.
     """
     draft = {one: getattr(manifest.draft, one) for one in _DRAFT_FIELDS}
-    draft["variables"] = [asdict(one) for one in manifest.draft.variables]
+    draft["variables"] = [_row(one, _VARIABLE_FIELDS) for one in manifest.draft.variables]
     extra = draft.pop("extra")
     record = {
         "schema_version": manifest.schema_version,
@@ -230,11 +231,16 @@ def to_record(manifest: Manifest) -> dict[str, Any]:
         "ancestors": list(manifest.ancestors),
         "created_at": manifest.created_at,
         "body": manifest.body.name,
-        "bodies": [asdict(one) for one in manifest.bodies],
+        "bodies": [_row(one, _BODY_FIELDS) for one in manifest.bodies],
         "tables": manifest.tables,
     }
     plain = {key: _plain(key, value) for key, value in record.items()}
     return {**plain, "digest": digest_of(plain), "signature": manifest.signature}
+
+
+def _row(one: Variable | BodyRef, names: tuple[str, ...]) -> dict[str, Any]:
+    # asdict() copies what it finds, deeply: a tenth of the time of a small save
+    return {name: getattr(one, name) for name in names}
 
 
 def _plain(key: str, value: Any) -> Any:
@@ -253,8 +259,17 @@ def _as_text(created_at: float) -> str:
 
 
 def encode_manifest(record: dict[str, Any]) -> bytes:
-    """The file of a manifest's record: indented, for people and line-wise tools."""
-    return json.dumps(record, indent=1).encode("ascii") + b"\n"
+    """The file of a manifest's record: a line for each entry, for people and line-wise tools."""
+    # not by indent=, with which json (3.11 to 3.13) leaves its encoder in C
+    entries = (f" {json.dumps(key)}: {_lines(value)}" for key, value in record.items())
+    return ("{\n" + ",\n".join(entries) + "\n}\n").encode("ascii")
+
+
+def _lines(value: Any) -> str:
+    """JSON of *value*: a list of objects takes a line for each."""
+    if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+        return "[\n  " + ",\n  ".join(json.dumps(one) for one in value) + "\n ]"
+    return json.dumps(value)
 
 
 def decode_manifest(data: bytes) -> Manifest:

@@ -11,12 +11,21 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeAlias
 
 from resume.errors import IntegrityError
 from resume.store import files, generations, layout
 from resume.store.body import Target
 from resume.store.retention import Retention, staying
 from resume.types import Manifest
+
+_Mark: TypeAlias = tuple[int, int, int]
+"""What tells that a file is still the one that was read."""
+
+
+def _mark_of(path: Path) -> _Mark:
+    status = path.lstat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 class Removal:
@@ -27,7 +36,8 @@ class Removal:
         self._place = target.place
         self._retention = retention
         self._durable: set[str] = set()
-        self._named: dict[str, tuple[tuple[int, int, int], frozenset[str]]] = {}
+        self._named: dict[str, tuple[_Mark, frozenset[str]]] = {}
+        self._read: dict[str, tuple[_Mark, Manifest]] = {}
 
     def note_durable(self, manifest: Manifest) -> None:
         """The own body of *manifest* and the manifest itself are on the medium."""
@@ -53,10 +63,23 @@ class Removal:
     def _whole(self, numbers: Sequence[int]) -> Iterator[Manifest]:
         # A generation without its bodies is no reason to let a whole one go: it does not count.
         for number in numbers:
-            name = self._target.name
-            entry = generations.examine(self._place, number, name, vouched=True)
-            if entry.manifest is not None and self._has_bodies(entry.manifest):
-                yield entry.manifest
+            manifest = self._manifest(number)
+            if manifest is not None and self._has_bodies(manifest):
+                yield manifest
+
+    def _manifest(self, number: int) -> Manifest | None:
+        """What generation *number* says; read once, while its file stays the same."""
+        path = self._place / layout.manifest_name(number)
+        with suppress(OSError):
+            mark = _mark_of(path)
+            known = self._read.get(path.name)
+            if known is not None and known[0] == mark:
+                return known[1]
+            found = generations.examine(self._place, number, self._target.name, vouched=True)
+            if found.manifest is not None:
+                self._read[path.name] = (mark, found.manifest)
+            return found.manifest
+        return None
 
     def _has_bodies(self, manifest: Manifest) -> bool:
         try:
@@ -103,8 +126,7 @@ class Removal:
         return frozenset(found)
 
     def _names_in(self, path: Path) -> frozenset[str]:
-        status = path.lstat()
-        mark = (status.st_ino, status.st_size, status.st_mtime_ns)
+        mark = _mark_of(path)
         known = self._named.get(path.name)
         if known is None or known[0] != mark:
             hits: list[bytes] = []
@@ -122,5 +144,6 @@ class Removal:
             self._target.disk.unlink(path)
         # names are never used again: what is known of them would only add up, save by save
         self._named.pop(path.name, None)
+        self._read.pop(path.name, None)
         self._durable.discard(path.name)
         return size

@@ -21,7 +21,7 @@ from resume.store.files import Disk, telling
 from resume.store.generations import Entry, Listing
 from resume.store.handover import Handover, write_beside, write_here
 from resume.store.lock import PlaceLock, read_holder
-from resume.store.pending import Pending, settle
+from resume.store.pending import Pending, settle, when_settled
 from resume.store.removal import Removal
 from resume.store.restore import read_generation
 from resume.store.retention import Retention
@@ -69,7 +69,6 @@ class Store:
         self._pid = os.getpid()
         self._lock = PlaceLock(self.place, name, self._disk)
         self._pool = Pool(memory_bytes)
-        self._pending: Pending | None = None
         self._known: tuple[str, tuple[Stored, ...]] | None = None
         weakref.finalize(self, self._lock.release)
 
@@ -187,15 +186,12 @@ class Store:
 
     def unlock(self) -> None:
         """Give the checkpoint back, once what is on its way to the disk is there."""
-        if os.getpid() != self._pid:
-            return
-        if self._pending is None:
-            self._lock.release()
-        else:
-            self._pending.when_done(self._lock.release)
+        if os.getpid() == self._pid:
+            when_settled(self.place, self._lock.release)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
+        settle(self.place)
         had = self._lock.is_held
         self.lock()
         try:
@@ -276,15 +272,16 @@ class Store:
             commission = begin_generation(self._target, parent, known and known[1])
         previous = Previous(commission.lent.buffers, commission.lent.bodies)
         parts = (bytes(stream),) if isinstance(stream, bytes | memoryview) else tuple(stream)
+        is_awaited = handover is write_here
         self._pool.mend()
-        self._pending = Pending(self.place, commission.head.number)
+        pending = Pending(self.place, commission.head.number)
         handover(
-            self._pending,
-            lambda feed: self._write(draft, commission, Load(parts, feed)),
+            pending,
+            lambda feed: self._write(draft, commission, Load(parts, feed, is_awaited)),
             lambda ship: stage(buffers, previous, self._pool, ship),
             self._pool,
         )
-        return self._pending
+        return pending
 
     def _write(self, draft: Draft, commission: Commission, load: Load) -> Manifest:
         with telling(f"save {self.name!r} to {self.place}"):
