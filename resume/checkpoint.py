@@ -87,7 +87,8 @@ class Checkpoint(MutableMapping[str, Any]):
             Folder of the checkpoints. Default: `RESUME_DIR`, else the nearest `.checkpoints` here
             or above up to the root of the version-controlled tree, else a new one here.
         clean: Set aside what is there and start anew.
-        rate: Seconds between throttled saves; `"auto"`: as often as `max_overhead` allows.
+        rate: Seconds between throttled saves; 0 at every safe point; `"auto"`: as often as
+            `max_overhead` allows.
         iterations: Save at every n-th safe point too.
         max_overhead:
             With `rate="auto"`: the part of the run time that saves may take, over the whole run.
@@ -113,7 +114,8 @@ class Checkpoint(MutableMapping[str, Any]):
         on_save_error: `"warn"` says a failed save in one line and goes on; `"raise"` raises.
         on_change: What to do where the function's loops have changed: `"refuse"`, `"continue"`,
             `"restart"`.
-        background: Write in a thread beside the program; off: each save waits for the disk.
+        background: Write in a thread beside the program; off: each save waits for the disk. With
+            `rate=0` and `iterations=` a save waits for the one before, instead of being skipped.
         memory: Most memory for copies that wait for the disk: bytes, or text such as `"256MiB"`.
         previews: Show short texts of built-in values in the manifest (secrets are masked).
         compress: `"auto"` tries a sample, `"none"`, or a zstd level.
@@ -248,25 +250,33 @@ class Checkpoint(MutableMapping[str, Any]):
     def sync(self) -> Saved | Deferred:
         """A safe point: save if a save is due. Costs about a clock read where none is.
 
+        A save stops the program while what changed is found and copied; the disk is written to
+        beside it. One that is due by time while the disk is still busy with the last is skipped.
+
         Returns:
-            The generation where one was saved, else a falsy record with the reason.
+            The generation where one was saved (`is_durable` tells whether it is on the disk by
+            now), else a falsy record with the reason.
 
         Raises:
             ConfigError: `restore()` was forgotten, or the function has returned.
             CaptureError: The state cannot be captured exactly.
+            StoreError: The save before failed, and `on_save_error="raise"` was asked for.
         """
         if monotonic() < self._run.due_at:
             return NOT_DUE
         return self._run.safe_point(frame_at(1), "sync")
 
     def save(self, **values: Any) -> Saved | Deferred:
-        """Save now; inside a `loop`, at the end of the item.
+        """Save now, and wait for the disk; inside a `loop`, at the end of the item, beside it.
 
         Args:
             **values: Named values for the state, the same as `chp["k"] = v` before it.
 
         Returns:
             The generation, durable; falsy with the reason where the save waits or failed.
+
+        Raises:
+            As `sync()`.
         """
         return self._run.safe_point(frame_at(1), "save", values)
 
