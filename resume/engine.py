@@ -109,11 +109,16 @@ class Engine:
         Raises:
             CheckpointBusyError, ConfigError, StoreError: The save failed.
         """
-        pending, self._pending = self._pending, None
+        pending = self._pending
         if pending is None:
             return None
-        self._last = pending.wait()
-        return pending.writer_s
+        pending.settle()  # who interrupts this finds it again at the next call
+        self._pending = None
+        try:
+            self._last = pending.wait()
+            return pending.writer_s
+        finally:
+            del pending  # what it raises holds this frame: a cycle would keep the caller's alive
 
     def close(self, tell: Callable[[BaseException], None]) -> None:
         """Give the line back once all is durable; *tell* is called with what went wrong.

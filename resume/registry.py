@@ -170,5 +170,6 @@ def _end_with(status: int) -> None:
     os._exit(status)
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 atexit.register(_at_exit)

@@ -65,10 +65,11 @@ class _Beside:
 
     def __init__(self, pending: Pending, act: Act, pool: Pool) -> None:
         self._pending = pending
-        self._act = act
+        self._act: Act | None = act
         self._pool = pool
         self._blocks: SimpleQueue[Block | Sequence[Plan] | None] = SimpleQueue()
         self._is_started = False
+        self._claim = threading.Lock()
 
     def ship(self, block: Block) -> None:
         """Let the writer have *block*."""
@@ -87,19 +88,23 @@ class _Beside:
     def _start(self) -> None:
         if self._is_started:
             return
+        self._pending.announce()
         thread = threading.Thread(
             target=self._write, name="resume-writer", kwargs={"beside": True}, daemon=False
         )
-        self._pending.thread = thread
         try:
             thread.start()
         except RuntimeError:  # the interpreter ends, or the system has no thread to give
-            self._pending.thread = None
             return
         self._is_started = True
 
     def _write(self, *, beside: bool) -> None:
-        self._pending.run(lambda: self._act(self._feed), beside=beside)
+        # A Ctrl-C in `Thread.start` leaves open whether the thread runs, so another may be started.
+        if not self._claim.acquire(blocking=False):
+            return
+        act, self._act = self._act, None
+        assert act is not None
+        self._pending.run(lambda: act(self._feed), beside=beside)
         if self._pending.error is not None:
             self._pool.break_off()
 

@@ -3,6 +3,10 @@
 The writer is a thread of its own for each save: none idles between saves, none has to be told that
 the program ends (the interpreter waits for it), and a forked child has none. Where the checkpoint
 is let go of before the disk is done, whoever opens the same place in this process waits.
+
+A Ctrl-C may come at any line, and must not leave a lock behind that the writer needs. So there are
+no events and conditions here: those of `threading` are written in Python, and an interrupt inside
+them does (tests/crash/test_interrupts.py).
 """
 
 from __future__ import annotations
@@ -10,13 +14,17 @@ from __future__ import annotations
 import os
 import threading
 import time
+import traceback
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
 from resume.types import Manifest
 
-_in_flight: dict[Path, Pending] = {}
-_guard = threading.Lock()
+_in_flight: weakref.WeakValueDictionary[str, Pending] = weakref.WeakValueDictionary()
+"""By real path. The writer's thread holds its `Pending` to its very end."""
+_guard = threading.RLock()
+"""Taken again where the collector closes a run amid what it guards."""
 
 
 class Pending:
@@ -28,41 +36,49 @@ class Pending:
         self.writer_s = 0.0
         """Processor time of the writer's thread, in seconds: no more was taken from the program."""
         self._place = place
-        self.thread: threading.Thread | None = None
-        """The writer, where it has a thread of its own."""
-        self._done = threading.Event()
+        self._runs_in: int | None = None
+        self._thread: threading.Thread | None = None
+        self._latch = threading.Lock()
+        self._latch.acquire()
+        self._is_done = False
         self._manifest: Manifest | None = None
         self._error: BaseException | None = None
         self._then: list[Callable[[], None]] = []
-        with _guard:
-            _in_flight[place] = self
 
     @property
     def is_done(self) -> bool:
         """Whether it is durable, or has failed."""
-        return self._done.is_set()
+        return self._is_done
 
     @property
     def error(self) -> BaseException | None:
         """Why it failed; None while it has not."""
         return self._error
 
+    def announce(self) -> None:
+        """Let whoever opens the place wait. From here on `run` must follow."""
+        with _guard:
+            _in_flight[os.path.realpath(self._place)] = self
+
     def run(self, act: Callable[[], Manifest], *, beside: bool = False) -> None:
         """Do all of the writing by *act*, *beside* the program or in its own thread.
 
         What it raises is kept for who waits.
         """
+        self._runs_in = threading.get_ident()
+        if beside:
+            self._thread = threading.current_thread()
         began = time.thread_time()
         try:
             self._manifest = act()
         except BaseException as why:  # noqa: BLE001 - handed over to who waits
+            _let_go_of_frames(why)
             self._error = why
         finally:
             self.writer_s = time.thread_time() - began if beside else 0.0
             with _guard:
-                if _in_flight.get(self._place) is self:
-                    del _in_flight[self._place]
-                self._done.set()
+                self._is_done = True
+                self._latch.release()
                 then, self._then = self._then, []  # they may hold what holds this
             for call in then:
                 call()
@@ -70,7 +86,7 @@ class Pending:
     def when_done(self, call: Callable[[], None]) -> None:
         """Call *call* once it is done: in the writer's thread, or now where it is done already."""
         with _guard:
-            if not self._done.is_set():
+            if not self._is_done:
                 self._then.append(call)
                 return
         call()
@@ -78,33 +94,62 @@ class Pending:
     def wait(self) -> Manifest:
         """The manifest, when it is durable; raises what the writer met."""
         self.settle()
-        if self._error is not None:
-            raise self._error
-        if self._manifest is None:
-            raise RuntimeError("the writer waits for itself")
-        return self._manifest
+        try:
+            if self._error is not None:
+                raise self._error
+            if self._manifest is None:
+                raise RuntimeError("the writer waits for itself")
+            return self._manifest
+        finally:
+            del self  # the error holds this frame: with it, a cycle that keeps the caller's alive
 
     def settle(self) -> None:
         """Wait until it is done, however it ends, and the writer's thread is gone."""
-        if threading.current_thread() is self.thread:  # the collector may call from there
+        if threading.get_ident() == self._runs_in:  # the collector may call from there
             return
-        self._done.wait()
-        if self.thread is not None:
-            self.thread.join()
+        if not self._is_done:
+            with self._latch:
+                pass
+        if self._thread is not None:
+            self._thread.join()
+
+
+def _let_go_of_frames(why: BaseException | None) -> None:
+    # The error waits for somebody to be told, and its frames hold the staged and the live memory:
+    # a bytearray of the program could not change its size.
+    while why is not None:
+        traceback.clear_frames(why.__traceback__)
+        why = why.__cause__ or why.__context__
 
 
 def settle(place: Path) -> None:
     """Wait until nothing of this process is on its way to *place*."""
-    with _guard:
-        pending = _in_flight.get(place)
+    pending = _on_its_way_to(place)
     if pending is not None:
         pending.settle()
 
 
+def when_settled(place: Path, call: Callable[[], None]) -> None:
+    """Call *call* once nothing of this process is on its way to *place*: by the writer, or now."""
+    pending = _on_its_way_to(place)
+    if pending is None:
+        call()
+    else:
+        pending.when_done(call)
+
+
+def _on_its_way_to(place: Path) -> Pending | None:
+    if not _in_flight:
+        return None
+    with _guard:
+        return _in_flight.get(os.path.realpath(place))
+
+
 def _forget_all() -> None:
     global _guard  # noqa: PLW0603 - another thread of the parent may have held it during the fork
-    _guard = threading.Lock()
+    _guard = threading.RLock()
     _in_flight.clear()
 
 
-os.register_at_fork(after_in_child=_forget_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)

@@ -7,8 +7,8 @@ state stays in one warm block.
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 
 import numpy as np
 
@@ -63,7 +63,11 @@ class Block:
 
 
 class Pool:
-    """Lends blocks up to a bound; who asks for one more waits until the writer is done with one."""
+    """Lends blocks up to a bound; who asks for one more waits until the writer is done with one.
+
+    One thread takes and one gives. There is no lock, for a Ctrl-C may come at any line and would
+    leave it taken: appending to a list, taking from it, and a `SimpleQueue` are one step each.
+    """
 
     def __init__(self, most_bytes: int) -> None:
         block = min(_LARGE_BLOCK_BYTES, most_bytes // _FEWEST_BLOCKS)
@@ -71,7 +75,8 @@ class Pool:
         self._most = max(1, most_bytes // self._block_bytes)
         self._made = 0
         self._free: list[memoryview] = []
-        self._changed = threading.Condition()
+        self._news: SimpleQueue[None] = SimpleQueue()
+        """Something has changed for who waits."""
         self._is_broken = False
         self.is_bounded = True
         """Off only where nobody could give a block back before the last is taken."""
@@ -82,36 +87,29 @@ class Pool:
         Raises:
             StagingBrokenError: The writer has given up.
         """
-        with self._changed:
-            while self._must_wait():
-                self._changed.wait()
-            if self._is_broken:
-                raise StagingBrokenError
+        while not self._is_broken:
             if self._free:
                 return Block(self._free.pop())
-            self._made += 1
-        return Block(np.empty(self._block_bytes, np.uint8).data)
-
-    def _must_wait(self) -> bool:
-        is_used_up = not self._free and self._made >= self._most
-        return is_used_up and self.is_bounded and not self._is_broken
+            if self._made < self._most or not self.is_bounded:
+                self._made += 1
+                return Block(np.empty(self._block_bytes, np.uint8).data)
+            self._news.get()
+        raise StagingBrokenError
 
     def give(self, block: Block) -> None:
         """Take back a block: nothing in it is needed any more."""
-        with self._changed:
-            self._free.append(block.memory)
-            self._changed.notify()
+        self._free.append(block.memory)
+        self._news.put(None)
 
     def break_off(self) -> None:
         """Wake whoever waits, and lend nothing until `mend`."""
-        with self._changed:
-            self._is_broken = True
-            self._changed.notify_all()
+        self._is_broken = True
+        self._news.put(None)
 
     def mend(self) -> None:
         """Lend again: all blocks count as free or gone."""
-        with self._changed:
-            self._is_broken = False
-            self.is_bounded = True
-            del self._free[self._most :]
-            self._made = len(self._free)
+        self._is_broken = False
+        self.is_bounded = True
+        self._news = SimpleQueue()
+        del self._free[self._most :]
+        self._made = len(self._free)
