@@ -19,7 +19,7 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,25 +103,30 @@ def _lent(target: Target, parent: Manifest | None, previous: tuple[Stored, ...] 
     """What the new generation may lean on: bodies of the parent that are ours and there in full."""
     if parent is None:
         return Lent()
-    place = target.place
     try:
-        stored = read_own_tables(place, parent) if previous is None else previous
+        stored = read_own_tables(target.place, parent) if previous is None else previous
     except StoreError as why:
         _log.warning("generation %s is written in full: %s", parent.number + 1, why)
         return Lent()
-    whole = [body for body in parent.bodies if body.name not in target.damaged]
-    there = {body.name: body for body in whole if _may_lean_on(place / body.name, body)}
-    return Lent(stored, there)
+    return Lent(stored, {body.name: body for body in _usable(target, parent.bodies)})
 
 
-def _may_lean_on(path: Path, body: BodyRef) -> bool:
+def _usable(target: Target, bodies: Iterable[BodyRef]) -> Iterator[BodyRef]:
     # A body of somebody else's, read because the user vouched for it, must not make the next
     # generation one that needs vouching for.
-    try:
-        found = path.stat()
-    except OSError:
-        return False
-    return found.st_size == body.size_bytes and trust.complaint(found) is None
+    is_ours: dict[tuple[int, int], bool] = {}
+    folder = f"{target.place}{os.sep}"  # the program waits for this: up to 64 times
+    for body in bodies:
+        try:
+            found = os.stat(folder + body.name)  # noqa: PTH116
+        except OSError:
+            continue
+        kind = found.st_uid, found.st_mode
+        if kind not in is_ours:
+            is_ours[kind] = trust.complaint(found) is None
+        is_whole = found.st_size == body.size_bytes and body.name not in target.damaged
+        if is_whole and is_ours[kind]:
+            yield body
 
 
 def _size_of(path: Path) -> int:
