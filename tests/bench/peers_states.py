@@ -21,6 +21,7 @@ import xxhash
 GIB = 1 << 30
 ROW_BYTES = 4096
 MODEL_SHARE = 2  # the model with its optimizer is half as large as the arrays of the other states
+LAYERS = 40
 
 
 @dataclass
@@ -157,7 +158,7 @@ class ModelStep(State):
 
         torch.manual_seed(int(self.rng.integers(1 << 30)))
         weights = self.size_bytes // MODEL_SHARE // 12  # float32: the weight and two moments
-        width = 1024 if weights >= 16 << 20 else 128
+        width = max(int((weights / LAYERS) ** 0.5) // 64 * 64, 64)  # 1024 at 1 GiB
         layers = max(weights // (width * width), 2)
         self.model = torch.nn.Sequential(*(torch.nn.Linear(width, width) for _ in range(layers)))
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-3)
