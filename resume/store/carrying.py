@@ -6,9 +6,9 @@ does it beside the program, from disk to disk: nobody looks at the program's mem
 What does not work, and what is done:
 - Emptying whatever is needed at once: the body of a first, full save would be copied in one piece,
   and a save of 1 % would write 40 % of the state, or all of it. So a save carries no more than it
-  writes itself, or a 32nd of what is live, or 1 MiB, whichever is most; the rest of a large
-  body follows at the next saves. Reading counts too, a quarter of writing: a body of which every
-  64th part is live has to be read in full to be emptied.
+  writes itself, or a 32nd of what is live, or 1 MiB, whichever is most, and what is left of the
+  slice of up to 4 MiB that it ends in; the rest of a large body follows at the next saves. Reading
+  counts too, a quarter of writing: a body of which every 64th part is live has to be read in full.
 - Emptying one body a save where there are too many: the same bytes are copied again and again. So
   the bodies with the fewest live bytes go together, as long as the next is no larger than all
   before it.

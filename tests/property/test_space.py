@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from resume.store import Retention, Store, carrying, transfer
+from resume.store.extents import digest
 from resume.store.restore import read_own_tables
 
 KEEP = 3
@@ -72,7 +73,8 @@ class History:
             change(self.state, *one)
         buffers = [buffer(array, f"a{row}") for row, array in enumerate(self.state)]
         stream = os.urandom(50)
-        self.last = self.store.commit(draft(), stream, buffers, parent=self.last)
+        how = self.store.begin if len(self.saved) % 2 else self.store.save
+        self.last = how(draft(), stream, buffers, parent=self.last).wait()
         self.saved[self.last.number] = [stream, *(one.tobytes() for one in self.state)]
 
     def check_all(self) -> None:
@@ -157,3 +159,42 @@ def test_bodies_that_are_emptied_in_part_lose_nothing(tmp_path_factory, history,
     assert saves.is_half_live()
     saves.check_all()
     saves.store.unlock()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_of_a_thousand_saves_none_but_the_first_is_a_full_one(tmp_path):
+    """1 % of the state changes each time, anywhere: what is written is near that, and so for ever.
+
+    Every hundredth generation is kept, and the last three.
+    """
+    retention = Retention(keep=KEEP, keep_every=100)
+    store = Store(tmp_path, "x", fsync=False, retention=retention)
+    generator = np.random.default_rng(0)
+    array = generator.random(16 << 17)
+    parts = array.nbytes // PART
+    last, full, changed, written, saved = None, 0, 0, 0, {}
+    for _ in range(1000):
+        last = store.commit(draft(), os.urandom(1000), [buffer(array)], parent=last)
+        saved[last.number] = digest(memoryview(array).cast("B"))
+        full = full or last.body.size_bytes
+        if last.number > 1:
+            written += last.body.size_bytes
+            assert last.body.size_bytes < full / 4
+        assert len(last.bodies) <= carrying.MOST_BODIES
+        assert sum(body.size_bytes for body in last.bodies) < 2.5 * full
+        on_disk = sum(path.stat().st_size for path in store.place.iterdir())
+        assert on_disk < (2.5 + last.number // 100) * full
+
+        some = generator.choice(parts, parts // 100, replace=False)
+        array.reshape(parts, -1)[some, generator.integers(PART // 8)] = generator.random()
+        changed += PART * len(some)
+
+    kept = list(store.chain())
+    assert [one.number for one in kept] == [1000, 999, 998, *range(900, 0, -100)]
+    assert all(digest(store.read(one).buffers[0]) == saved[one.number] for one in kept)
+    assert store.verify() == []
+    assert written < 2 * changed
+    named = {body.name for one in kept for body in one.bodies}
+    assert named == {one for one in os.listdir(store.place) if one.endswith(".ckpt")}
+    store.unlock()
