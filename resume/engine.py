@@ -24,10 +24,10 @@ from resume.errors import (
 )
 from resume.pickling import Reducers
 from resume.position import Position
-from resume.settings import Settings
+from resume.settings import Settings, plain_json
 from resume.snapshot import Scene, Snapshot, capture
 from resume.store import Pending, Retention, Store
-from resume.types import JSON, Content, Draft, Manifest
+from resume.types import Content, Draft, Manifest
 
 _LIBRARIES = ("numpy", "torch", "pandas", "scipy", "sklearn", "jax", "cupy")
 
@@ -281,7 +281,9 @@ class Engine:
         complete: bool,
     ) -> Draft:
         settings = self._settings
-        extra: JSON = settings.extra() if callable(settings.extra) else settings.extra
+        extra = settings.extra
+        if callable(extra):  # a copy: the program may go on changing it beside the writer
+            extra = plain_json("extra", extra())
         return Draft(
             trigger=trigger,
             elapsed_s=self._elapsed_before_s + time.monotonic() - self._began_at,

@@ -135,7 +135,8 @@ def interrupt_again() -> None:
         time.sleep(_MOMENT_S)
         _thread.interrupt_main()
 
-    threading.Thread(target=later, name="resume-interrupt", daemon=True).start()
+    with contextlib.suppress(RuntimeError):  # the interpreter ends, and this program with it
+        threading.Thread(target=later, name="resume-interrupt", daemon=True).start()
 
 
 def _after_fork_in_child() -> None:

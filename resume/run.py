@@ -386,6 +386,7 @@ class Run:
             self.complete = bool(
                 self._save(frame, self.course.end_position(), "finish", complete=True)
             )
+        self.saving.settle()  # here a failure can still be raised
 
     def close(self) -> None:
         """Let go of everything; safe to call again."""

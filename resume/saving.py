@@ -129,7 +129,8 @@ class Saving:
         Where every safe point or every n-th was asked for, the writer is waited for. A `save()`
         outside loops and the end of a block wait until the generation is durable, too.
         """
-        trigger = self.asked or trigger
+        if trigger == "sync":
+            trigger = self.asked or trigger
         if trigger == "sync" and self._run.engine.is_writing and self._schedule.is_by_time:
             return self._skip()
         self.settle()
@@ -152,13 +153,17 @@ class Saving:
             raise
         except StoreError as why:
             self._rest(began)
-            self._tell(why)
+            if self._is_raised:
+                raise
+            self._say_failure(why)
             return FAILED
         self._rest(began)
         return Saved(number, is_durable=not self._run.engine.is_writing)
 
     def _skip(self) -> Deferred:
         self.skipped += 1
+        if self.asked == "sync":
+            self.asked = None  # only time asks, and does so again
         self._look_again_at(monotonic() + _BUSY_S)
         if self.skipped == 1:
             notices.say(
@@ -201,16 +206,18 @@ class Saving:
         except CheckpointBusyError:
             raise
         except StoreError as why:
-            self._tell(why)
+            if self._is_raised:
+                raise
+            self._say_failure(why)
             return
         if writer_s is not None and self._pause_s is not None:
             self._schedule.note_cost(self._pause_s, writer_s)
             self._pause_s = None
 
-    def _tell(self, why: StoreError) -> None:
-        if self._run.settings.on_save_error == "raise":
-            raise why
-        self._say_failure(why)
+    @property
+    def _is_raised(self) -> bool:
+        """Whether a failure is the program's to handle."""
+        return self._run.settings.on_save_error == "raise"
 
     def _say_failure(self, why: BaseException, level: int = logging.WARNING) -> None:
         notices.say("⚠ %s: could not save: %s", self._run.title, why, level=level)
@@ -220,7 +227,7 @@ class Saving:
         self._run.engine.close(self._tell_late)
 
     def _tell_late(self, why: BaseException) -> None:
-        if self._run.settings.on_save_error != "raise" or not isinstance(why, ResumeError):
+        if not self._is_raised or not isinstance(why, ResumeError):
             self._say_failure(why)
             return
         self._say_failure(why, logging.ERROR)

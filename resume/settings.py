@@ -76,9 +76,9 @@ def check_settings(**given: Any) -> Settings:
     given["memory_bytes"] = _memory(given.pop("memory"))
     expire = given.pop("expire")
     given["expire_s"] = None if expire is None else parse_seconds(expire, "expire")
-    given["config"] = _plain("config", given["config"])
+    given["config"] = plain_json("config", given["config"])
     if not callable(given["extra"]):
-        given["extra"] = _plain("extra", given["extra"])
+        given["extra"] = plain_json("extra", given["extra"])
     if given["rate"] is None:
         given["rate"] = os.environ.get("RESUME_RATE", "30s")
     return Settings(**given)
@@ -103,8 +103,12 @@ def _memory(value: int | str) -> int:
     return size
 
 
-def _plain(parameter: str, value: Any) -> JSON:
-    """*value* as it comes back from JSON, so that two runs compare like with like."""
+def plain_json(parameter: str, value: Any) -> JSON:
+    """*value* as it comes back from JSON: a copy, and two runs compare like with like.
+
+    Raises:
+        ConfigError: It holds what JSON cannot say; the text names the parameter.
+    """
     try:
         plain: JSON = json.loads(json.dumps(value, default=_as_json))
     except (TypeError, ValueError) as why:

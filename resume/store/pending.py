@@ -72,8 +72,7 @@ class Pending:
         try:
             self._manifest = act()
         except BaseException as why:  # noqa: BLE001 - handed over to who waits
-            _let_go_of_frames(why)
-            self._error = why
+            self._error = _without_frames(why)
         finally:
             self.writer_s = time.thread_time() - began if beside else 0.0
             with _guard:
@@ -114,12 +113,15 @@ class Pending:
             self._thread.join()
 
 
-def _let_go_of_frames(why: BaseException | None) -> None:
+def _without_frames(why: BaseException) -> BaseException:
     # The error waits for somebody to be told, and its frames hold the staged and the live memory:
     # a bytearray of the program could not change its size.
-    while why is not None:
-        traceback.clear_frames(why.__traceback__)
-        why = why.__cause__ or why.__context__
+    one: BaseException | None = why
+    while one is not None:
+        traceback.clear_frames(one.__traceback__)
+        one = one.__cause__ or one.__context__
+    here = why.__traceback__  # the frame that caught it is running, and cannot be cleared
+    return why.with_traceback(here and here.tb_next)
 
 
 def settle(place: Path) -> None:
