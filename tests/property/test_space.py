@@ -77,6 +77,14 @@ class History:
         self.last = how(draft(), stream, buffers, parent=self.last).wait()
         self.saved[self.last.number] = [stream, *(one.tobytes() for one in self.state)]
 
+    def rest(self, most: int) -> None:
+        """Half is live after at most so many saves of a state that changes no more."""
+        for _ in range(most):
+            if not self.is_half_live():
+                self.save([], in_another_process=False)
+        assert self.is_half_live()
+        self.check_all()
+
     def check_all(self) -> None:
         """Each kept generation is what was saved, and nothing else is on the disk."""
         bodies = set()
@@ -116,14 +124,19 @@ compressions = st.sampled_from(["auto", "none", 1])
 @settings(max_examples=20, deadline=None)
 @given(histories, compressions)
 def test_half_is_live_and_every_generation_is_whole(tmp_path_factory, history, compress):
-    """The state is small enough to carry all that there is to be carried in any save."""
+    """The state is small enough to carry in any save all that there is to be carried.
+
+    How many bytes a part of a compressed extent will take is only estimated: there, the estimate
+    may be put right by the next save.
+    """
     saves = History(tmp_path_factory.mktemp("h"), compress)
     for made, in_another_process in history:
         saves.save(made, in_another_process=in_another_process)
 
-        assert saves.is_half_live()
+        assert saves.is_half_live() or compress != "none"
         assert len(saves.last.bodies) <= carrying.MOST_BODIES
     saves.check_all()
+    saves.rest(3)
     saves.store.unlock()
 
 
@@ -153,11 +166,7 @@ def test_bodies_that_are_emptied_in_part_lose_nothing(tmp_path_factory, history,
 
         assert len(saves.last.bodies) <= 6
     saves.check_all()
-    for _ in range(100):
-        if not saves.is_half_live():
-            saves.save([], in_another_process=False)
-    assert saves.is_half_live()
-    saves.check_all()
+    saves.rest(100)
     saves.store.unlock()
 
 
