@@ -7,6 +7,7 @@ import atexit
 import contextlib
 import logging
 import os
+import signal
 import sys
 import threading
 import time
@@ -133,7 +134,11 @@ def interrupt_again() -> None:
 
     def later() -> None:
         time.sleep(_MOMENT_S)
-        _thread.interrupt_main()
+        if callable(signal.getsignal(signal.SIGINT)) and hasattr(signal, "pthread_kill"):
+            # a signal of the system: what the main thread waits for by now has to end, too
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        else:
+            _thread.interrupt_main()
 
     with contextlib.suppress(RuntimeError):  # the interpreter ends, and this program with it
         threading.Thread(target=later, name="resume-interrupt", daemon=True).start()

@@ -220,7 +220,8 @@ class Saving:
         return self._run.settings.on_save_error == "raise"
 
     def _say_failure(self, why: BaseException, level: int = logging.WARNING) -> None:
-        notices.say("⚠ %s: could not save: %s", self._run.title, why, level=level)
+        text = why if isinstance(why, ResumeError) else f"{type(why).__name__}: {why}"
+        notices.say("⚠ %s: could not save: %s", self._run.title, text, level=level)
 
     def close(self) -> None:
         """The run ends. What is on its way goes on; how it ends is told here or by the writer."""

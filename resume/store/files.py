@@ -40,6 +40,7 @@ _NO_LINKS = frozenset(
     {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EXDEV}
     | {errno.EMLINK, errno.EINVAL}
 )
+_SAFE = "The previous generation is untouched."
 _NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENOSYS})
 
 
@@ -126,6 +127,7 @@ class Disk:
 def telling(what: str) -> Iterator[None]:
     """Turn an OSError inside into a StoreError that says *what* failed and what is still safe.
 
+    So, too, where memory runs out: the program that is saved may have enough for itself.
     Our own errors pass: CheckpointBusyError is a TimeoutError, and so an OSError too.
     """
     try:
@@ -134,6 +136,8 @@ def telling(what: str) -> Iterator[None]:
         raise
     except OSError as why:
         raise StoreError(f"cannot {what}: {reason(why)}. {_remedy(why)}") from why
+    except MemoryError as why:
+        raise StoreError(f"cannot {what}: there is not enough memory. {_SAFE}") from why
 
 
 def reason(why: OSError) -> str:
@@ -143,12 +147,11 @@ def reason(why: OSError) -> str:
 
 
 def _remedy(why: OSError) -> str:
-    safe = "The previous generation is untouched."
     if why.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"{safe} Free some space there, or choose another place with folder= or RESUME_DIR."
+        return f"{_SAFE} Free some space there, or choose another place with folder= or RESUME_DIR."
     if why.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return f"{safe} Choose a place that you may write to with folder= or RESUME_DIR."
-    return safe
+        return f"{_SAFE} Choose a place that you may write to with folder= or RESUME_DIR."
+    return _SAFE
 
 
 def scratch_beside(final: Path) -> Path:

@@ -19,6 +19,7 @@ import weakref
 from collections.abc import Callable
 from pathlib import Path
 
+from resume.errors import ResumeError
 from resume.types import Manifest
 
 _in_flight: weakref.WeakValueDictionary[str, Pending] = weakref.WeakValueDictionary()
@@ -114,14 +115,15 @@ class Pending:
 
 
 def _without_frames(why: BaseException) -> BaseException:
-    # The error waits for somebody to be told, and its frames hold the staged and the live memory:
-    # a bytearray of the program could not change its size.
+    # The error waits for somebody to be told. Its frames hold live memory (a bytearray of the
+    # program could not change its size), and the program's own frames behind them.
+    if isinstance(why, Exception) and not isinstance(why, ResumeError):
+        why.add_note("".join(traceback.format_exception(why)))  # nobody foresaw it: keep its way
     one: BaseException | None = why
     while one is not None:
-        traceback.clear_frames(one.__traceback__)
+        one.__traceback__ = None
         one = one.__cause__ or one.__context__
-    here = why.__traceback__  # the frame that caught it is running, and cannot be cleared
-    return why.with_traceback(here and here.tb_next)
+    return why
 
 
 def settle(place: Path) -> None:

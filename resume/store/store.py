@@ -275,12 +275,13 @@ class Store:
         is_awaited = handover is write_here
         self._pool.mend()
         pending = Pending(self.place, commission.head.number)
-        handover(
-            pending,
-            lambda feed: self._write(draft, commission, Load(parts, feed, is_awaited)),
-            lambda ship: stage(buffers, previous, self._pool, ship),
-            self._pool,
-        )
+        with telling(f"save {self.name!r} to {self.place}"):  # there may be no memory
+            handover(
+                pending,
+                lambda feed: self._write(draft, commission, Load(parts, feed, is_awaited)),
+                lambda ship: stage(buffers, previous, self._pool, ship),
+                self._pool,
+            )
         return pending
 
     def _write(self, draft: Draft, commission: Commission, load: Load) -> Manifest:
