@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import TypeAlias
 
@@ -41,11 +41,11 @@ class BodyWriter:
         descriptor: int,
         level: int | None,
         *,
-        is_awaited: bool = False,
+        is_awaited: Callable[[], bool] = lambda: False,
     ) -> None:
         """Append to the new file *descriptor*.
 
-        Where the writing *is_awaited* the program stands still, and a second processor may hash.
+        While the writing *is_awaited* the program stands still, and a second processor may hash.
         """
         self.disk = disk
         self.name = name
@@ -58,7 +58,7 @@ class BodyWriter:
 
     def write(self, data: bytes | memoryview) -> None:
         """Append *data*."""
-        if self._is_awaited and len(data) >= _WORTH_A_THREAD:
+        if len(data) >= _WORTH_A_THREAD and self._is_awaited():
             self._write_and_hash(data)
         else:
             self.disk.write(self.descriptor, data)
@@ -133,7 +133,7 @@ class BodyWriter:
         for (start, end), mark in zip(spans, marks, strict=True):
             extents.append(Extent(self.name, offset, end - start, end - start, RAW, mark))
             offset += end - start
-        for start, end in _stretches(spans):
+        for start, end in stretches(spans):
             self.write(memory[start:end])
         return extents
 
@@ -174,7 +174,7 @@ def _picked(
         place += end - start
 
 
-def _stretches(spans: Iterable[Span]) -> Iterator[Span]:
+def stretches(spans: Iterable[Span]) -> Iterator[Span]:
     """*spans* with those that touch made one."""
     last: Span | None = None
     for start, end in spans:

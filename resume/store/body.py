@@ -50,8 +50,8 @@ class Load:
     """The pickle stream, in parts."""
     feed: Callable[[Callable[[Block], None]], Sequence[Plan]]
     """Gives every staged block to its argument, and then the plan of all buffers."""
-    is_awaited: bool = False
-    """Whether the program stands still until it is written."""
+    is_awaited: Callable[[], bool]
+    """Whether the program stands still for the writer now."""
 
 
 @dataclass(frozen=True, slots=True)

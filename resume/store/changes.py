@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import xxhash
 
+from resume.store.copying import Copier, Pair
 from resume.store.extents import (
     DIGEST_BYTES,
     PART_BYTES,
@@ -94,11 +95,14 @@ def stage(
         StagingBrokenError: The writer has given up.
     """
     filling = _Filling(pool, ship)
-    plans = [
-        _plan(buffer, owner, previous.pair(buffer), previous, filling)
-        for owner, buffer in enumerate(buffers)
-    ]
-    filling.ship_last()
+    try:
+        plans = [
+            _plan(buffer, owner, previous.pair(buffer), previous, filling)
+            for owner, buffer in enumerate(buffers)
+        ]
+        filling.ship_last()
+    finally:
+        filling.close()
     for buffer, plan in zip(buffers, plans, strict=True):
         _look_again(buffer.view, plan)
     return plans
@@ -115,24 +119,33 @@ def _look_again(view: memoryview, plan: Plan) -> None:
 
 
 class _Filling:
-    """The block that is being filled."""
+    """The block that is being filled. Its copies are made when it is full, all at once."""
 
     def __init__(self, pool: Pool, ship: Callable[[Block], None]) -> None:
         self._pool = pool
         self._ship = ship
         self._block: Block | None = None
+        self._pairs: list[Pair] = []
+        self._copier = Copier()
 
     def copy(self, live: memoryview, start: int, owner: int) -> Run:
         if self._block is not None and not self._block.has_room(len(live)):
             self.ship_last()
         if self._block is None:
             self._block = self._pool.take()
-        return self._block.copy(live, start, owner)
+        run = self._block.add(len(live), start, owner)
+        self._pairs.append((run.data, live))
+        return run
 
     def ship_last(self) -> None:
         block, self._block = self._block, None
         if block is not None:
+            pairs, self._pairs = self._pairs, []
+            self._copier.copy(pairs)
             self._ship(block)
+
+    def close(self) -> None:
+        self._copier.close()
 
 
 def _plan(

@@ -58,8 +58,9 @@ def write_beside(pending: Pending, act: Act, staging: Staging, pool: Pool) -> No
 class _Beside:
     """One save whose writer is another thread.
 
-    The thread starts when the first block is full, so that it does not compete with the staging of
-    a small state. At the very end of the interpreter, where no thread can start any more (3.12 and
+    The thread starts when the staging is done, or the pool used up: until then it would only
+    compete with the program for processor, memory and interpreter, and prolong the pause. At the
+    very end of the interpreter, where no thread can start any more (3.12 and
     later), the writing is done here.
     """
 
@@ -74,9 +75,10 @@ class _Beside:
     def ship(self, block: Block) -> None:
         """Let the writer have *block*."""
         self._blocks.put(block)
-        self._start()
-        # where no thread can start, all blocks wait for the end of the staging
-        self._pool.is_bounded = self._is_started
+        if self._pool.is_used_up:
+            self._start()
+            # where no thread can start, all blocks wait for the end of the staging
+            self._pool.is_bounded = self._is_started
 
     def finish(self, plans: Sequence[Plan] | None) -> None:
         """All blocks are shipped, and this is the plan; None gives the save up."""

@@ -52,12 +52,11 @@ class Block:
         """Whether so many bytes still fit."""
         return self.used + size <= len(self.memory)
 
-    def copy(self, live: memoryview, start: int, owner: int) -> Run:
-        """Keep a copy of *live*; there must be room."""
-        place = self.memory[self.used : self.used + len(live)]
-        place[:] = live
+    def add(self, size: int, start: int, owner: int) -> Run:
+        """Make a place for *size* bytes, to be copied there; there must be room."""
+        place = self.memory[self.used : self.used + size]
         run = Run(start, place, self.used, owner)
-        self.used += len(live)
+        self.used += size
         self.runs.append(run)
         return run
 
@@ -78,6 +77,8 @@ class Pool:
         self._news: SimpleQueue[None] = SimpleQueue()
         """Something has changed for who waits."""
         self._is_broken = False
+        self.is_waited_for = False
+        """Whether the program stands still until a block comes back."""
         self.is_bounded = True
         """Off only where nobody could give a block back before the last is taken."""
 
@@ -93,8 +94,15 @@ class Pool:
             if self._made < self._most or not self.is_bounded:
                 self._made += 1
                 return Block(np.empty(self._block_bytes, np.uint8).data)
+            self.is_waited_for = True
             self._news.get()
+            self.is_waited_for = False
         raise StagingBrokenError
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether all that may be lent is lent."""
+        return not self._free and self._made >= self._most
 
     def give(self, block: Block) -> None:
         """Take back a block: nothing in it is needed any more."""
@@ -109,6 +117,7 @@ class Pool:
     def mend(self) -> None:
         """Lend again: all blocks count as free or gone."""
         self._is_broken = False
+        self.is_waited_for = False
         self.is_bounded = True
         self._news = SimpleQueue()
         del self._free[self._most :]

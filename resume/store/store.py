@@ -272,7 +272,11 @@ class Store:
             commission = begin_generation(self._target, parent, known and known[1])
         previous = Previous(commission.lent.buffers, commission.lent.bodies)
         parts = (bytes(stream),) if isinstance(stream, bytes | memoryview) else tuple(stream)
-        is_awaited = handover is write_here
+        pool = self._pool
+
+        def is_awaited() -> bool:
+            return handover is write_here or pool.is_waited_for
+
         self._pool.mend()
         pending = Pending(self.place, commission.head.number)
         with telling(f"save {self.name!r} to {self.place}"):  # there may be no memory
