@@ -13,7 +13,7 @@ import enum
 import logging
 import types
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -62,6 +62,9 @@ _NEVER = (
     type(None),
 )
 _OPAQUE = (logging.Logger, enum.Enum, type, types.ModuleType, types.FunctionType)
+_HOLDERS = (list, tuple, collections.deque, dict)
+_BARE = frozenset({list, tuple, dict})
+"""Types whose instances hold their items, and nothing else."""
 
 
 @dataclass
@@ -103,16 +106,18 @@ def find_anchors(
             by_value[name] = thing
         else:
             found[id(thing)] = Anchor(thing, name, (), name, kind, [name])
+    known: set[type] = set()
     for anchor in list(found.values()):
-        _add_needed(found, anchor, taken)
+        _add_needed(found, anchor, taken, known)
     seen = {id(thing) for thing in given.values()} | set(taken)
     while waiting and len(found) < MOST:
         holder = waiting.popleft()
         for part in _parts_of(holder, seen):
             kind = kind_of(part.thing, table)
             if kind is not None and id(part.thing) not in found:
-                found[id(part.thing)] = anchor = replace(part, kind=kind)
-                _add_needed(found, anchor, taken)
+                part.kind = kind
+                found[id(part.thing)] = part
+                _add_needed(found, part, taken, known)
             if type(part.thing) not in table.session.own_types:  # a checkpoint: its files, its lock
                 waiting.append(part)
     return list(found.values()), by_value
@@ -140,21 +145,31 @@ def _is_local_class(thing: Any) -> bool:
     return isinstance(thing, type) and "<locals>" in thing.__qualname__
 
 
-def _add_needed(found: dict[int, Anchor], anchor: Anchor, taken: Collection[int]) -> None:
-    """What a blank of *anchor* must share with the graph: the base of a view, local classes."""
+def _add_needed(
+    found: dict[int, Anchor], anchor: Anchor, taken: Collection[int], known: set[type]
+) -> None:
+    """What a blank of *anchor* must share with the graph: the base of a view, local classes.
+
+    Args:
+        found: Anchors by id, and what is needed is put there too.
+        anchor: One of them.
+        taken: Ids of objects that stand for themselves already.
+        known: Types whose classes are there; filled.
+    """
     thing, name = anchor.thing, anchor.root
     if anchor.kind == "array":
         base = views.base_of(thing)
         if base is not None and id(base) not in found and id(base) not in taken:
             steps = (*anchor.steps, ("a", "base"))
             found[id(base)] = Anchor(base, name, steps, f"{anchor.path}.base", "array")
-            _add_needed(found, found[id(base)], taken)
+            _add_needed(found, found[id(base)], taken, known)
     if type(thing) is np.random.Generator and id(thing.bit_generator) not in found:
         inner = thing.bit_generator
         if id(inner) not in taken:
             steps = (*anchor.steps, ("a", "bit_generator"))
             found[id(inner)] = Anchor(inner, name, steps, f"{anchor.path}.bit_generator", "object")
-    if anchor.kind == "object":
+    if anchor.kind == "object" and type(thing) not in known:
+        known.add(type(thing))
         for index, base in enumerate(type(thing).__mro__):
             if id(base) not in found and id(base) not in taken and _is_local(base):
                 path = f"{base.__module__}.{base.__qualname__}"
@@ -223,9 +238,11 @@ def inherits(kind: type, name: str) -> bool:
 
 def parts(thing: Any) -> Iterator[tuple[Step, str, Any]]:
     """What *thing* holds, each with the step that leads there and how a person writes it."""
-    if isinstance(thing, list | tuple | collections.deque | dict) and len(thing) <= WIDE:
+    if isinstance(thing, _HOLDERS) and len(thing) <= WIDE:
         yield from _items(thing)
     kind = type(thing)
+    if kind in _BARE:
+        return
     named = _NAMED.get(kind)
     if named is not None:
         yield ("a", named), f".{named}", getattr(thing, named)

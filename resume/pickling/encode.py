@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import builtins
-import contextlib
-import gc
 import io
 import pickle
 import sys
 import types
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,14 +112,13 @@ def encode(
     while True:
         session = Session(reducers=reducers, cells=cells, own=own)
         attempt = _Attempt(session, with_sets=sets)
-        with _no_collection():
-            attempt.run(
-                {name: value for name, value in roots.items() if name not in skipped},
-                {name: value for name, value in anchors.items() if name not in skipped},
-                shallow,
-                externals,
-                levels,
-            )
+        attempt.run(
+            {name: value for name, value in roots.items() if name not in skipped},
+            {name: value for name, value in anchors.items() if name not in skipped},
+            shallow,
+            externals,
+            levels,
+        )
         if not attempt.failed:
             return attempt.result(tuple(skipped.values()))
         for name, skip in attempt.failed.items():
@@ -130,24 +127,6 @@ def encode(
                 levels[name] = level + 1
             else:
                 skipped[name] = skip
-
-
-@contextlib.contextmanager
-def _no_collection() -> Iterator[None]:
-    """Meanwhile the cyclic collector waits: it would walk the state many times, and find nothing.
-
-    What pickle makes for an instance (its dict, when first asked for) counts as growth: 143
-    collections on the way through 100,000 instances, a fifth of the time of a first save.
-    """
-    # Off for all threads. Of two saves at once the first to end turns it on for both, which costs
-    # the other time and no more; a program that turns it off itself just then has it on again.
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 class _Pickler(pickle.Pickler):

@@ -46,6 +46,10 @@ class Writer:
         if self.answer is not None:
             self.answer += bytes(data[:_ENOUGH])
             return len(data)
+        if type(data) is bytes and len(data) < LARGE:
+            self.parts.append(data)
+            self.size += len(data)
+            return len(data)
         size = data.nbytes if isinstance(data, memoryview) else len(memoryview(data))
         if size >= LARGE and self._is_payload(data, size):
             self.splices.append((self.size, len(self.buffers)))

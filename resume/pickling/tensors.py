@@ -38,6 +38,24 @@ class StorageRecord:
         self.held = held
 
 
+class _Memory:
+    """Memory of the processor as numpy takes it.
+
+    `Tensor.numpy` takes twice the time, and forbids the program for ever to resize the storage.
+    """
+
+    __slots__ = ("__array_interface__", "held")
+
+    def __init__(self, held: Any) -> None:
+        self.held = held
+        self.__array_interface__ = {
+            "version": 3,
+            "typestr": "|u1",
+            "shape": (held.nbytes(),),
+            "data": (held.data_ptr(), False),
+        }
+
+
 class BlankStorage:
     """Stands in the stream for memory of that size, its contents still to come."""
 
@@ -67,9 +85,11 @@ def is_tensor(thing: Any) -> bool:
 
 def _is_plain(thing: Any) -> bool:
     torch = _torch()
-    known = type(thing) in (torch.Tensor, torch.nn.Parameter)
-    special = thing.layout is not torch.strided or thing.is_quantized or thing.device.type == "meta"
-    return known and not special and not thing.is_conj() and not thing.is_neg()
+    return (
+        type(thing) in (torch.Tensor, torch.nn.Parameter)
+        and thing.layout is torch.strided
+        and not (thing.is_quantized or thing.is_meta or thing.is_conj() or thing.is_neg())
+    )
 
 
 def covers_storage(thing: Any) -> bool:
@@ -115,22 +135,19 @@ def look(kind: type) -> Reducer | None:
 # ---------------------------------------------------------------- memory
 
 
-def _key(held: Any) -> tuple[str, int]:
-    return (str(held.device), held.data_ptr())
-
-
 def _record(session: Session, held: Any, kind: type) -> Any:
     """The one record of the storage *held* in this encode."""
     if not held.nbytes():
         return kind(held)
-    key = (kind, *_key(held))
-    if key not in session.records:
-        session.records[key] = kind(held)
-    return session.records[key]
+    key = (kind, held.device, held.data_ptr())
+    found = session.records.get(key)
+    if found is None:
+        found = session.records[key] = kind(held)
+    return found
 
 
 def _bytes_of(held: Any) -> Any:
-    torch = _import()
+    torch = _torch()
     return torch.empty(0, dtype=torch.uint8, device=held.device).set_(held)
 
 
@@ -143,12 +160,13 @@ def memory_of(base: Any) -> Any:
 
 def lender_of(session: Session, where: int, size: int) -> Any:
     """A record of tensor memory that starts at *where* and holds *size* bytes, or None."""
-    if _torch() is None:
+    torch = _torch()
+    if torch is None:
         return None
     lender = session.memory.get(where)
     if lender is not None and not isinstance(lender, np.ndarray):
         return lender
-    found = session.records.get((StorageRecord, "cpu", where))
+    found = session.records.get((StorageRecord, torch.device("cpu"), where))
     return found if found is not None and found.held.nbytes() >= size else None
 
 
@@ -165,17 +183,23 @@ def note_tensor(session: Session, thing: Any) -> None:
         session.memory.setdefault(held.data_ptr(), thing)
 
 
+def _lent(held: Any) -> pickle.PickleBuffer:
+    memory: Any = np.asarray(_Memory(held))
+    return pickle.PickleBuffer(memory)
+
+
 def _storage_record(session: Session, thing: StorageRecord) -> Any:
-    held = thing.held
-    lender = session.memory.get(held.data_ptr()) if held.device.type == "cpu" else None
+    held, device = thing.held, str(thing.held.device)
+    lender = session.memory.get(held.data_ptr()) if device == "cpu" else None
     if isinstance(lender, np.ndarray) and lender.nbytes >= held.nbytes() > 0:
         return storage_of_array, (lender,)
     if lender is not None and not isinstance(lender, np.ndarray):
         return storage_of_tensor, (lender,)
     if not held.nbytes():
-        return blank_storage, (0, str(held.device))
+        return blank_storage, (0, device)
     session.kind = "storage"
-    return storage, (pickle.PickleBuffer(_bytes_of(held).cpu().numpy()), str(held.device))
+    here = held if device == "cpu" else _bytes_of(held).cpu().untyped_storage()
+    return storage, (_lent(here), device)
 
 
 @builder
@@ -241,10 +265,10 @@ def _tensor(session: Session, thing: Any) -> Any:
 def _state(thing: Any) -> dict[str, Any] | None:
     grad = thing.grad if thing.is_leaf else None
     hooks = thing._backward_hooks  # noqa: SLF001
-    attributes = dict(thing.__dict__)
+    attributes = thing.__dict__
     if grad is None and not attributes and not hooks:
         return None
-    return {"grad": grad, "hooks": hooks, "dict": attributes}
+    return {"grad": grad, "hooks": hooks, "dict": dict(attributes)}
 
 
 def _refuse_beyond(held: Any, item: int, shape: Any, stride: Any, offset: int) -> None:
@@ -316,8 +340,7 @@ def _raw_tensor(session: Session, thing: RawTensor) -> Any:
     session.kind = str(held.dtype)
     if not held.numel():
         return raw_items, (b"",)
-    flat = held.cpu().contiguous().reshape(-1).view(_torch().uint8)
-    return raw_items, (pickle.PickleBuffer(flat.numpy()),)
+    return raw_items, (_lent(held.cpu().contiguous().untyped_storage()),)
 
 
 @builder

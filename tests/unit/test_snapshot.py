@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import weakref
 from collections import OrderedDict
 from enum import IntEnum
@@ -133,3 +134,46 @@ def test_sharing_across_the_border_is_refused():
 def test_a_named_value_that_cannot_be_saved_is_refused():
     with pytest.raises(UnpicklableError, match="cannot save the named value chp"):
         capture(Scene({}, values={"g": (k for k in range(3))}), reducers={})
+
+
+class Watches:
+    """Tells, while it is saved, whether the collector is on."""
+
+    def __init__(self):
+        self.seen = []
+
+    def __reduce__(self):
+        self.seen.append(gc.isenabled())
+        return Watches, ()
+
+
+class Interrupts:
+    """Ends a save as Ctrl-C does."""
+
+    def __reduce__(self):
+        raise KeyboardInterrupt
+
+
+@pytest.fixture
+def collector():
+    gc.enable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_the_collector_waits_while_a_state_is_saved_and_is_then_as_it_was(is_on, collector):
+    watch = Watches()
+    (gc.enable if is_on else gc.disable)()
+
+    capture(Scene({"x": [watch], "bad": (n for n in ())}), reducers={})
+
+    assert [False, False] == watch.seen  # a pass for each root that fails, and the last
+    assert is_on == gc.isenabled()
+
+
+def test_the_collector_is_back_after_a_save_that_was_cut_short(collector):
+    with pytest.raises(KeyboardInterrupt):
+        capture(Scene({"x": Interrupts()}), reducers={})
+
+    assert gc.isenabled()

@@ -51,6 +51,22 @@ def test_training_goes_on_without_a_warning(how):
 
 
 @pytest.mark.parametrize("anchored", [False, True])
+def test_a_save_leaves_the_program_free_to_resize_its_tensors(anchored):
+    """`Tensor.numpy` would forbid it for ever; and what was lent out is the memory itself."""
+    tensor = torch.arange(40_000.0)
+    encoded = encode({"x": [tensor]}, anchors={"x": tensor} if anchored else {})
+    (lent,) = encoded.buffers
+    tensor[1] = -5
+
+    assert -5 == np.frombuffer(lent.view, np.float32)[1]
+    del encoded, lent
+    tensor.resize_(80_000)
+
+    assert -5 == tensor[1]
+    assert (80_000,) == tensor.shape
+
+
+@pytest.mark.parametrize("anchored", [False, True])
 @pytest.mark.parametrize("size", [10, 40_000])
 def test_one_memory_stays_one(size, anchored):
     """Views of a tensor, an array under a tensor, and a tensor under an array."""
