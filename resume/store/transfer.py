@@ -11,28 +11,22 @@ busy main loop (`sys.getswitchinterval`). Of a batch nothing is written before a
 from __future__ import annotations
 
 import logging
-import os
 from bisect import insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from resume.errors import IntegrityError, StoreError
-from resume.store import trust
-from resume.store.appending import BodyWriter
+from resume.errors import StoreError
+from resume.store.appending import BodyWriter, Span, stretches
 from resume.store.extents import ZSTD, Extent, Piece, Slice, digest
-from resume.store.generations import opened
-from resume.store.restore import Source, empty, read_extent
+from resume.store.windows import Room, read_extents
 from resume.types import BodyRef
 
 _log = logging.getLogger(__name__)
 
 _BATCH_BYTES = 4 << 20
-"""Raw bytes of a batch. Up to four times this is needed in memory."""
-_WINDOW_BYTES = 4 << 20
-_GAP_BYTES = 256 << 10
-"""Reading on over so many bytes that nobody wants is cheaper than one more call."""
+"""Raw bytes of a batch, and a piece at most beyond that."""
 _PACKED_BYTES = 1 << 20
 """A compressed extent of this raw size stays as it is: little is won by joining it to others."""
 
@@ -43,6 +37,8 @@ class Run:
 
     moves: list[Move] = field(default_factory=list)
     length: int = 0
+    place: int = 0
+    """First byte in the memory of its batch."""
     extent: Extent | None = None
     """None until it is written, and for ever where a part of it is damaged."""
 
@@ -70,6 +66,16 @@ class Run:
         """Whether it is to be compressed again."""
         return self.moves[0].old.extent.codec == ZSTD and not self.is_packed
 
+    @property
+    def size(self) -> int:
+        """Bytes in memory."""
+        return self.moves[0].old.extent.stored if self.is_packed else self.length
+
+    @property
+    def span(self) -> Span:
+        """First byte in memory, and the one behind the last."""
+        return self.place, self.place + self.size
+
 
 @dataclass(slots=True, eq=False)
 class Move:
@@ -79,8 +85,6 @@ class Move:
     run: Run
     start: int
     """First byte in the run."""
-    data: bytes = b""
-    """What is to be written, once it is read."""
 
     @property
     def new(self) -> Slice:
@@ -123,6 +127,7 @@ class Transfer:
         self._moves: dict[Extent, list[Move]] = {}
         """What of each extent is moved, by its first byte: shared bytes stay shared."""
         self._batch: list[Run] = []
+        self._memory, self._window = Room(), Room()
 
     def plan(self, piece: Piece) -> list[Step]:
         """What becomes of the slices of *piece*, in order; nothing where all of them stay."""
@@ -177,30 +182,36 @@ class Transfer:
     def finish(self) -> None:
         """Read and write what is planned so far."""
         batch, self._batch = self._batch, []
+        memory = self._lay_out(batch)
         by_body: dict[str, list[Move]] = {}
         for move in (move for run in batch for move in run.moves):
             by_body.setdefault(move.old.extent.body, []).append(move)
-        lost = {name for name, moves in by_body.items() if not self._read(name, moves)}
+        lost = {name for name, moves in by_body.items() if not self._read(name, moves, memory)}
         whole = [run for run in batch if not any(one.old.extent.body in lost for one in run.moves)]
-        self._write([run for run in whole if not run.is_to_pack])
-        self._write_packed([run for run in whole if run.is_to_pack])
-        for move in (move for run in batch for move in run.moves):
-            move.data = b""
+        self._write(memory, [run for run in whole if not run.is_to_pack])
+        self._write_packed(memory, [run for run in whole if run.is_to_pack])
 
-    def _read(self, name: str, moves: Iterable[Move]) -> bool:
-        """Fill in the data of *moves*, all of them out of the body *name*; False where it is lost.
+    def _lay_out(self, batch: list[Run]) -> memoryview:
+        """Memory for all of *batch*, those first that are written as they are."""
+        batch.sort(key=lambda run: run.is_to_pack)
+        place = 0
+        for run in batch:
+            run.place = place
+            place += run.size
+        return self._memory.take(place)
 
-        Nothing may be written in here: `opened` takes what the disk says for damage.
-        """
+    def _read(self, name: str, moves: Iterable[Move], memory: memoryview) -> bool:
+        """Bring *moves*, all out of the body *name*, into *memory*; False where that fails."""
         wanted: dict[Extent, list[Move]] = {}
         for move in moves:
             wanted.setdefault(move.old.extent, []).append(move)
         try:
-            with opened(self._place / name) as descriptor:
-                _require_ours(descriptor, self._bodies[name])
-                source = Source(self._place / name, descriptor, None)
-                for extents in _windows(wanted):
-                    _read_window(source, extents, wanted)
+            found = read_extents(self._place / name, self._bodies[name], wanted, self._window)
+            for extent, stored, raw in found:
+                for move in wanted[extent]:
+                    first, place = move.old.start, move.run.place + move.start
+                    cut = stored if move.run.is_packed else raw[first : first + move.old.length]
+                    memory[place : place + len(cut)] = cut
         except StoreError as why:
             self._leave(name, why)
             return False
@@ -216,92 +227,26 @@ class Transfer:
             why,
         )
 
-    def _write(self, runs: Sequence[Run]) -> None:
+    def _write(self, memory: memoryview, runs: Sequence[Run]) -> None:
         """Write what is not to be compressed, or is already."""
-        written = []
-        offset = self._writer.offset
+        name, offset = self._writer.name, self._writer.offset
         for run in runs:
-            written += [move.data for move in run.moves]
-            size = sum(len(move.data) for move in run.moves)
-            codec = run.moves[0].old.extent.codec
-            run.extent = Extent(self._writer.name, offset, size, run.length, codec, _digest_of(run))
-            offset += size
-        if written:
-            self._writer.write(b"".join(written))
+            mark, codec = _digest_of(run, memory), run.moves[0].old.extent.codec
+            run.extent = Extent(name, offset, run.size, run.length, codec, mark)
+            offset += run.size
+        for start, end in stretches(run.span for run in runs):
+            self._writer.write(memory[start:end])
 
-    def _write_packed(self, runs: Sequence[Run]) -> None:
-        memory = memoryview(b"".join([move.data for run in runs for move in run.moves]))
-        spans = []
-        place = 0
-        for run in runs:
-            spans.append((place, place + run.length))
-            place += run.length
-        marks = [digest(memory[start:end]) for start, end in spans]
+    def _write_packed(self, memory: memoryview, runs: Sequence[Run]) -> None:
+        spans = [run.span for run in runs]
+        marks = [_digest_of(run, memory) for run in runs]
         for run, extent in zip(runs, self._writer.add(memory, spans, marks), strict=True):
             run.extent = extent
 
 
-def _digest_of(run: Run) -> bytes:
+def _digest_of(run: Run, memory: memoryview) -> bytes:
     first = run.moves[0].old
     if len(run.moves) == 1 and _is_whole(first):
         return first.extent.digest
-    return digest(b"".join([move.data for move in run.moves]))
-
-
-def _require_ours(descriptor: int, body: BodyRef) -> None:
-    # What is carried is ours from then on: it must not have come from somebody else meanwhile.
-    found = os.fstat(descriptor)
-    why = trust.complaint(found)
-    if why is not None:
-        raise IntegrityError(f"{body.name} was replaced: {why}")
-    if found.st_size != body.size_bytes:
-        raise IntegrityError(f"{found.st_size} bytes instead of {body.size_bytes}")
-
-
-def _windows(extents: Iterable[Extent]) -> Iterator[list[Extent]]:
-    """*extents* of one body by their place, in stretches that are read at once."""
-    window: list[Extent] = []
-    for extent in sorted(extents, key=lambda one: one.offset):
-        if window:
-            gap = extent.offset - window[-1].offset - window[-1].stored
-            size = extent.offset + extent.stored - window[0].offset
-            if gap > _GAP_BYTES or size > _WINDOW_BYTES:
-                yield window
-                window = []
-        window.append(extent)
-    if window:
-        yield window
-
-
-def _read_window(
-    source: Source, extents: Sequence[Extent], wanted: Mapping[Extent, Sequence[Move]]
-) -> None:
-    first, last = extents[0], extents[-1]
-    memory = empty(last.offset + last.stored - first.offset)
-    source.read_into(memory, first.offset)
-    window = _Window(source.path, memory, first.offset)
-    for extent in extents:
-        raw = empty(extent.raw)
-        read_extent(extent, window, raw)
-        for move in wanted[extent]:
-            start = move.old.start
-            cut = raw[start : start + move.old.length]
-            move.data = bytes(window.stored(extent) if move.run.is_packed else cut)
-
-
-class _Window(Source):
-    """A part of a body in memory."""
-
-    def __init__(self, path: Path, memory: memoryview, start: int) -> None:
-        super().__init__(path, -1, None)
-        self._memory = memory
-        self._start = start
-
-    def read_into(self, target: memoryview, offset: int) -> None:
-        place = offset - self._start
-        target[:] = self._memory[place : place + len(target)]
-
-    def stored(self, extent: Extent) -> memoryview:
-        """*extent* as it lies in the body."""
-        place = extent.offset - self._start
-        return self._memory[place : place + extent.stored]
+    start, end = run.span
+    return digest(memory[start:end])

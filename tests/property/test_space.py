@@ -11,7 +11,7 @@ from crash.disk import PART, buffer, draft
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from resume.store import Retention, Store, carrying, transfer
+from resume.store import Retention, Store, carrying, transfer, windows
 from resume.store.extents import digest
 from resume.store.restore import read_own_tables
 
@@ -147,8 +147,8 @@ def _narrow():
         patch.setattr(carrying, "MOST_BODIES", 6)
         patch.setattr(carrying, "_LEAST_BYTES", 30_000)
         patch.setattr(transfer, "_BATCH_BYTES", 50_000)
-        patch.setattr(transfer, "_WINDOW_BYTES", 90_000)
-        patch.setattr(transfer, "_GAP_BYTES", 1000)
+        patch.setattr(windows, "_WINDOW_BYTES", 90_000)
+        patch.setattr(windows, "_GAP_BYTES", 1000)
         patch.setattr(transfer, "_PACKED_BYTES", 70_000)
         yield
 
