@@ -29,11 +29,19 @@ The first line is ASCII; its 16 hex digits are xxh3-64 of the JSON text. It serv
 whose line a generation belongs to when its manifest cannot be read, and whether its writer lives.
 A body is written once and never changed; its name is never used again.
 
-An **extent** is 64 KiB to 4 MiB of consecutive raw bytes of one buffer (shorter at a buffer's end),
-stored raw (codec 0) or as one zstd frame (codec 1), with the xxh3-128 of its raw bytes. A
+An **extent** is consecutive raw bytes of one piece (below), at most 4 MiB; usually 64 KiB at least.
+It is stored raw (codec 0) or as one zstd frame (codec 1), with the xxh3-128 of its raw bytes. A
 **buffer** is a list of **slices** (extent, start, length) that follow each other; no slice crosses
 a multiple of 4 MiB of its buffer: those **pieces** carry an xxh3-128 each, which tells at the next
-save what changed. Buffer 0 is the pickle stream.
+save what changed; 16 zeros where no save saw the piece as a whole. Buffer 0 is the pickle stream.
+
+Slices of several buffers, and of several generations, may name the same extent, and an extent need
+not be named in full. What no slice names is dead. A generation names 64 bodies at most, its own
+included (one more where the body to be emptied turned out damaged), and a writer sees to it that
+half of their bytes are live, at once or within a few saves: it copies live bytes of the emptiest
+older bodies to the end of the new one, as extents like all others, and no slice of the new
+generation names them in the old place. So a body may hold bytes of variables that did not change,
+and an old body goes when the last manifest that names it goes. A reader need not know of it.
 
 Tables
 ======
