@@ -67,15 +67,23 @@ class Previous:
             self._loose[one.path, one.kind].append(one)
         self._taken: set[int] = set()
 
-    def pair(self, buffer: Buffer) -> Stored | None:
-        """The earlier buffer that *buffer* most likely is: same variable and type, then size."""
-        exact = self._exact.get((buffer.path, buffer.kind, len(buffer.view)), [])
-        for candidates in (exact, self._loose.get((buffer.path, buffer.kind), [])):
-            while candidates:
-                one = candidates.pop()
-                if id(one) not in self._taken:
-                    self._taken.add(id(one))
-                    return one
+    def pairs(self, buffers: Sequence[Buffer]) -> list[Stored | None]:
+        """The earlier buffer that each of *buffers* most likely is: same variable, type and size.
+
+        What is left over is paired whatever its size: an array that grew.
+        """
+        exact = [self._take(self._exact[one.path, one.kind, len(one.view)]) for one in buffers]
+        return [
+            found or self._take(self._loose[one.path, one.kind])
+            for one, found in zip(buffers, exact, strict=True)
+        ]
+
+    def _take(self, candidates: list[Stored]) -> Stored | None:
+        while candidates:
+            one = candidates.pop()
+            if id(one) not in self._taken:
+                self._taken.add(id(one))
+                return one
         return None
 
     def may_use(self, piece: Piece) -> bool:
@@ -95,10 +103,11 @@ def stage(
         StagingBrokenError: The writer has given up.
     """
     filling = _Filling(pool, ship)
+    pairs = previous.pairs(buffers)
     try:
         plans = [
-            _plan(buffer, owner, previous.pair(buffer), previous, filling)
-            for owner, buffer in enumerate(buffers)
+            _plan(buffer, owner, before, previous, filling)
+            for owner, (buffer, before) in enumerate(zip(buffers, pairs, strict=True))
         ]
         filling.ship_last()
     finally:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import TypeAlias
 
@@ -27,7 +28,8 @@ class Copier:
     def __init__(self) -> None:
         self._work: SimpleQueue[Sequence[Pair] | None] = SimpleQueue()
         self._beside: threading.Thread | None = None
-        self._done: SimpleQueue[None] = SimpleQueue()
+        self._done: SimpleQueue[BaseException | None] = SimpleQueue()
+        """What the other thread met at its part, None where all went well."""
         self._is_alone = _processors() < 2
 
     def copy(self, pairs: Sequence[Pair]) -> None:
@@ -37,33 +39,40 @@ class Copier:
             _copy(pairs)
             return
         _copy(mine)
-        self._done.get()
+        why = self._done.get()
+        if why is not None:
+            raise why
 
     def close(self) -> None:
         """Let the other thread end."""
         beside, self._beside = self._beside, None
         if beside is not None:
             self._work.put(None)
-            beside.join()
+            with suppress(RuntimeError):  # a Ctrl-C in `start` leaves open whether it runs
+                beside.join()
 
     def _hand_over(self, pairs: Sequence[Pair]) -> bool:
         if self._is_alone:
             return False
         if self._beside is None:
-            beside = threading.Thread(target=self._serve, name="resume-copy", daemon=True)
+            self._beside = threading.Thread(target=self._serve, name="resume-copy", daemon=True)
             try:
-                beside.start()
+                self._beside.start()
             except RuntimeError:  # the interpreter ends, or the system has no thread to give
+                self._beside = None
                 self._is_alone = True
                 return False
-            self._beside = beside
         self._work.put(pairs)
         return True
 
     def _serve(self) -> None:
         while (pairs := self._work.get()) is not None:
-            _copy(pairs)
-            self._done.put(None)
+            try:
+                _copy(pairs)
+            except BaseException as why:  # noqa: BLE001 - handed over to who waits
+                self._done.put(why)
+            else:
+                self._done.put(None)
 
 
 def _copy(pairs: Iterable[Pair]) -> None:
