@@ -78,22 +78,6 @@ def test_whoever_waits_is_let_go_when_it_is_done():
     assert threading.active_count() == threads
 
 
-def test_settling_ends_when_the_thread_is_gone_not_when_the_bytes_are_there():
-    """What the writer does last (the lock is given back) is done when `settle` returns."""
-    gate = threading.Event()
-    pending = started(lambda: "m")
-    pending.when_done(lambda: gate.wait(20))
-    waiting = [in_thread(lambda: settle(PLACE)), in_thread(pending.settle)]
-
-    is_late = [one.is_alive() for one in waiting]
-    gate.set()
-    for one in waiting:
-        one.join()
-
-    # the thread may have ended before `when_done`: then it was called here, and nobody waited
-    assert is_late in ([True, True], [False, False])
-
-
 def test_the_place_is_on_its_way_to_the_very_end_of_the_writer():
     """Also for who asks while the callbacks of the writer run."""
     act = Held()
@@ -105,10 +89,11 @@ def test_the_place_is_on_its_way_to_the_very_end_of_the_writer():
     while not pending.is_done:
         time.sleep(0.001)
 
-    waiting = in_thread(lambda: settle(PLACE))
-    assert waiting.is_alive()
+    waiting = [in_thread(lambda: settle(PLACE)), in_thread(pending.settle)]
+    assert all(one.is_alive() for one in waiting)
     gate.set()
-    waiting.join()
+    for one in waiting:
+        one.join()
 
     assert calls == [True]
 

@@ -52,8 +52,10 @@ def test_the_block_that_came_back_last_is_lent_first():
     for block in (two, three, one):
         pool.give(block)
 
-    assert [pool.take().memory for _ in range(3)] == [one.memory, three.memory, two.memory]
-    assert pool.take().memory not in (one.memory, two.memory, three.memory)
+    again = [pool.take().memory for _ in range(4)]
+
+    assert [id(memory) for memory in again[:3]] == [id(b.memory) for b in (one, three, two)]
+    assert id(again[3]) not in [id(block.memory) for block in (one, two, three)]
     assert pool.is_used_up
 
 
