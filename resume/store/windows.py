@@ -69,7 +69,10 @@ def _require_ours(found: os.stat_result, body: BodyRef) -> None:
 
 
 def windows(extents: Iterable[Extent]) -> Iterator[list[Extent]]:
-    """*extents* of one body by their place, in stretches that are read and unpacked at once."""
+    """*extents* of one body by their place, in stretches that are read and unpacked at once.
+
+    There must be one at least.
+    """
     window: list[Extent] = []
     raw = 0
     for extent in sorted(extents, key=lambda one: one.offset):
@@ -81,8 +84,7 @@ def windows(extents: Iterable[Extent]) -> Iterator[list[Extent]]:
                 yield window
                 window, raw = [], extent.raw
         window.append(extent)
-    if window:
-        yield window
+    yield window
 
 
 def _unpacked(extents: Sequence[Extent], stored: Sequence[memoryview]) -> list[memoryview]:

@@ -145,6 +145,8 @@ def test_bodies_of_a_size_go_together():
     chosen = choose(uses, MIB // 10)
 
     assert chosen == {str(row): math.inf for row in range(MOST_BODIES - 1)}
+    tiny = {str(row): use(0.01, 0.01) for row in range(MOST_BODIES)}
+    assert choose(tiny, MIB // 100) == dict.fromkeys(tiny, math.inf)
 
 
 def test_bodies_that_must_go_do_so_whatever_it_costs():
