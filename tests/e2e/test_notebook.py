@@ -62,7 +62,7 @@ def die(k, how=None):
 
 CELLS = [
     IMPORTS,
-    'chp = Checkpoint("nb", rate=0)',
+    'chp = Checkpoint("nb", rate=0, background=False)',
     """
 random.seed(1)
 weights = np.zeros(20_000)

@@ -5,7 +5,7 @@
 
 The kill is the test's process control: RESUME_TEST_KILL=commit:K ends the process by SIGKILL right
 after its K-th commit, tick:K at the K-th call of `ticks.tick()`. Nothing of the library is
-replaced; `Store.commit` is counted from outside. A report of what was counted is written at a
+replaced; what `Store` commits is counted from outside. A report of what was counted is written at a
 normal end.
 """
 
@@ -45,7 +45,7 @@ def note_error(kind: type[BaseException], why: BaseException, trace: Any) -> Non
 def count_commits() -> None:
     from resume.store import Store
 
-    commit = Store.commit
+    commit = Store._write  # of every save, beside the program or in it
     what, _, number = os.environ.get("RESUME_TEST_KILL", "").partition(":")
     kill_at = int(number) if what == "commit" else 0
 
@@ -56,7 +56,7 @@ def count_commits() -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return manifest
 
-    Store.commit = counted
+    Store._write = counted
 
 
 def run(program: str, arguments: list[str]) -> None:
