@@ -77,7 +77,7 @@ def cell(column: str, entries: Sequence[Entry], baseline: Sequence[Entry]) -> st
     )
     text = show(statistics.median(values))
     if column != "next_step" and any(entry.shrunk > 1 for entry in entries):
-        text = f"≈ {text}"
+        text = f"{'≤' if column == 'extra' else '≈'} {text}"  # not all memory grows with the state
     if column in _TIMES or column == "written":
         text += f" **{ratio}**" if (ratio := _ratio(column, entries, baseline)) else ""
     least, most = show(min(values)), show(max(values))
@@ -110,7 +110,8 @@ def table(state: str, entries: Sequence[Entry], size: str) -> str:
     mine = [entry for entry in entries if entry.state == state]
     order = list(dict.fromkeys(entry.contender for entry in mine))
     baseline = [entry for entry in mine if entry.contender == BASELINE]
-    rounds = max(len([e for e in mine if e.contender == name]) for name in order)
+    counts = sorted(len([one for one in mine if one.contender == name]) for name in order)
+    rounds = f"{counts[0]}" if counts[0] == counts[-1] else f"{counts[0]} to {counts[-1]}"
     lines = [
         f"### {state} ({f'{size}, ' if STATES[state].is_sized else ''}{rounds} rounds)",
         "",

@@ -344,6 +344,14 @@ def test_the_ratio_is_taken_within_a_round():
     assert "2.75 s **0.5x** (500 ms to 5.00 s)" in row("resume", ours, baseline)
 
 
+def test_the_rounds_of_each_row_are_told():
+    """A table that was measured in pieces says so."""
+    rows = [entry("pickle", 0), entry("pickle", 1), entry("resume", 0)]
+
+    assert "### slices (1 GiB, 1 to 2 rounds)" in table("slices", rows, "1 GiB")
+    assert "### slices (1 GiB, 2 rounds)" in table("slices", rows[:2], "1 GiB")
+
+
 def test_another_start_is_another_machine():
     """Samples of one start are never divided by those of another."""
     ours = [entry("resume", 0, pause=0.5, run="b")]
@@ -353,12 +361,13 @@ def test_another_start_is_another_machine():
 
 def test_what_was_measured_smaller_is_scaled_and_said():
     """Times and sizes are multiplied, a ratio is not; the table says by how much."""
-    ours = entry("gzip", 0, shrunk=64, pause=1.0, written=MIB, next_step=1.5)
+    ours = entry("gzip", 0, shrunk=64, pause=1.0, written=MIB, extra=MIB, next_step=1.5)
 
     text = table("slices", [ours], "1024 MiB")
 
     assert "≈ 64.00 s" in text
     assert "≈ 64 MiB" in text
+    assert "≤ 64 MiB" in text
     assert "| 1.50x |" in text
     assert "≈ gzip: measured with a state 64 times smaller, and multiplied by 64." in text
 
