@@ -9,6 +9,7 @@ so that whatever the program built on them meanwhile stays right.
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import reprlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -264,11 +265,20 @@ def _type_name(value: Any) -> str:
 
 
 def _is_array(value: Any) -> bool:
-    return type(value).__module__.partition(".")[0] in ("numpy", "torch", "cupy", "pandas")
+    module = type(value).__module__
+    return module != "builtins" and module.partition(".")[0] in _ARRAYS
+
+
+_ARRAYS = ("numpy", "torch", "cupy", "pandas")
 
 
 class _Short(reprlib.Repr):
     """Looks at the first items alone: reprlib sorts all of a dict's keys, and of a set's items."""
+
+    def repr_int(self, x: int, level: int) -> str:
+        bits = x.bit_length()
+        # beyond 4,300 digits Python refuses to write them, and long before that it is slow
+        return f"<int of {bits} bits>" if bits > _LONG_INT_BITS else super().repr_int(x, level)
 
     def repr_dict(self, x: dict[Any, Any], level: int) -> str:
         return super().repr_dict(dict(islice(x.items(), self.maxdict + 1)), level)
@@ -280,6 +290,7 @@ class _Short(reprlib.Repr):
         return super().repr_frozenset(frozenset(islice(x, self.maxfrozenset + 1)), level)
 
 
+_LONG_INT_BITS = 2_000
 _short = _Short()
 _short.maxstring = _short.maxother = _short.maxlong = 60
 _short.maxlevel = 2
@@ -287,16 +298,25 @@ _short.maxlevel = 2
 
 def preview(name: str, value: Any) -> str:
     """A short text of a built-in value; no code of the user's runs, and secrets show `***`."""
-    if SECRET.search(name):
+    if _is_secret(name):
         return "***"
-    if type(value).__module__ != "builtins" or not _is_plain(value, 3):
-        return ""
-    return _short.repr(value)
+    if type(value) in _BRIEF:
+        return repr(value)
+    return _short.repr(value) if _is_plain(value, 3) else ""
+
+
+@functools.lru_cache(1_000)
+def _is_secret(name: str) -> bool:
+    return SECRET.search(name) is not None
+
+
+_BRIEF = (float, bool, type(None))
+_ATOMS = frozenset({int, complex, str, bytes, range, *_BRIEF})
 
 
 def _is_plain(value: Any, levels: int) -> bool:
-    if isinstance(value, bool | int | float | complex | str | bytes | type(None) | range):
-        return type(value).__module__ == "builtins"
+    if type(value) in _ATOMS:
+        return True
     if type(value) in (list, tuple, set, frozenset) and levels:
         return all(_is_plain(item, levels - 1) for _, item in zip(range(8), value, strict=False))
     if type(value) is dict and levels:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from resume.pickling import functions, holes, islands, iterators, tensors, views
 from resume.pickling.session import Reducer, Session
+
+_IMMUTABLE = 1 << 8
+"""Of `type.__flags__`: a type written in C, which nothing changes and which does not end."""
 
 
 class Table(dict[type, "Reducer | None"]):
@@ -21,11 +25,13 @@ class Table(dict[type, "Reducer | None"]):
         return found
 
     def _look(self, kind: type) -> Reducer | None:
-        user = next((b for b in kind.__mro__ if b in self.session.reducers), None)
+        given = self.session.reducers
+        user = next((b for b in kind.__mro__ if b in given), None) if given else None
         if user is not None:
-            made = self.session.reducers[user]
+            made = given[user]
             return lambda _session, thing: made(thing)
-        reducer = _ours(kind)
+        # A class of the program's is not kept beyond one save: it may end before the next.
+        reducer = _settled(kind) if kind.__flags__ & _IMMUTABLE else _ours(kind)
         return _or_own(reducer) if kind in self.session.own_types else reducer
 
 
@@ -54,3 +60,6 @@ def _ours(kind: type) -> Reducer | None:
             if issubclass(kind, base):
                 return reducer
     return holes.refusal(kind) or islands.look(kind)
+
+
+_settled = functools.cache(_ours)

@@ -24,12 +24,25 @@ from resume.types import Content
         ("a", "'a'"),
         ([1, (2, "x")], "[1, (2, 'x')]"),
         ({"a": 1}, "{'a': 1}"),
+        (2**100, "1267650600228229401496703205376"),
+        ([True, 1, 1.0], "[True, 1, 1.0]"),
+        (1e-300, "1e-300"),
         (range(3), "range(0, 3)"),
         (set(), "set()"),
     ],
 )
 def test_previews_of_builtin_values(value, text):
     assert preview("x", value) == text
+
+
+def test_a_number_of_more_digits_than_python_writes_is_saved_and_shown_by_its_size():
+    number = 2**40_000
+
+    snapshot, revived = restored(Scene({"n": number}))
+
+    assert "<int of 40001 bits>" == snapshot.variables[0].preview
+    assert "[<int of 40001 bits>]" == preview("x", [number])
+    assert number == revived.names["n"]
 
 
 def test_no_code_of_the_users_runs_for_a_preview():
@@ -53,7 +66,9 @@ def test_no_code_of_the_users_runs_for_a_preview():
 
 
 def test_previews_are_short():
-    for value in ("x" * 10_000, list(range(10_000)), {str(k): k for k in range(1000)}, 10**500):
+    numbers = (10**59, -(10**59), 10**60, 10**500, 10**10_000, [10**10_000], {"n": 10**10_000})
+    long = ("x" * 10_000, list(range(10_000)), {str(k): k for k in range(1000)})
+    for value in (*long, *numbers):
         assert 0 < len(preview("x", value)) < 200
 
 
