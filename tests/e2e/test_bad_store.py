@@ -30,7 +30,8 @@ COUNT = """
 
     def count(stop, **options):
         i = 0
-        chp = Checkpoint("count", rate=0, args="saved", exclude=["stop", "options"], **options)
+        options = {"rate": 0, "background": False, **options}
+        chp = Checkpoint("count", args="saved", exclude=["stop", "options"], **options)
         record = chp.restore()
         print("restored", record.generation)
         while i < 5:
@@ -55,7 +56,9 @@ def whole(folder: Path, name: str = "count") -> list[int]:
 def counted(stop=None, **options):
     """In this process: five safe points, from wherever the state is."""
     i = 0
-    chp = Checkpoint("count", rate=0, args="saved", exclude=["stop", "options"], **options)
+    chp = Checkpoint(
+        "count", rate=0, background=False, args="saved", exclude=["stop", "options"], **options
+    )
     chp.restore()
     while i < 5:
         i += 1
@@ -447,7 +450,9 @@ def test_a_clock_far_off(tmp_path, monkeypatch, year):
 
     def again():
         i = 0
-        chp = Checkpoint("count", rate=0, args="saved", exclude=["stop", "options"])
+        chp = Checkpoint(
+            "count", rate=0, background=False, args="saved", exclude=["stop", "options"]
+        )
         record = chp.restore()
         chp.save()
         return i, record

@@ -9,7 +9,7 @@ SCRIPT = """
     from resume import Checkpoint
     turn = 0
     total = 0
-    chp = Checkpoint(rate=0, fsync=False)
+    chp = Checkpoint(rate=0, fsync=False, background=False)
     chp.restore()
     if turn == 0:
         for i in chp.loop(range(4)):
@@ -25,7 +25,7 @@ FUNCTION = """
 
     def work():
         turn = total = 0
-        chp = Checkpoint(rate=0, fsync=False)
+        chp = Checkpoint(rate=0, fsync=False, background=False)
         chp.restore()
         if turn == 0:
             for i in chp.loop(range(4)):

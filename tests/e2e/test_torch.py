@@ -180,7 +180,8 @@ def test_killed_at_every_moment_a_training_ends_bit_for_bit_equal(runs, every_ot
     And the resumed run says nothing but that it resumes: no warning of torch about an optimizer
     whose step was not called.
     """
-    write(TRAINING.replace("RATE", '"1h", iterations=3' if every_other else "0"))
+    rate = '"1h", iterations=3' if every_other else "0"
+    write(TRAINING.replace("RATE", f"{rate}, background=False"))
     code, plain = runs.run(RESUME_DISABLE="1")
     assert code == 0, runs.stderr
     assert runs.stderr == ""
