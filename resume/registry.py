@@ -129,7 +129,7 @@ def interrupt_again() -> None:
     """Let the main thread be interrupted once more, a moment later.
 
     What a callback of a weak reference raises is printed and lost: a Ctrl-C met there must come
-    again when the callback has ended (tests/crash/test_background.py).
+    again when the callback has ended (tests/crash/test_background_ends.py).
     """
 
     def later() -> None:

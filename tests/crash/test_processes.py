@@ -496,7 +496,10 @@ def test_dataloader_workers_shut_down_beside_a_live_checkpoint():
     def work():
         torch.set_num_threads(1)
         data = TensorDataset(torch.arange(12.0))
-        with Checkpoint("work", folder="store", rate=0, background=False, exclude=["data", "loader"]) as chp:
+        exclude = ["data", "loader", "exclude"]
+        with Checkpoint(
+            "work", folder="store", rate=0, background=False, exclude=exclude
+        ) as chp:
             torch.manual_seed(0)
             total = 0.0
             for epoch in chp.loop(range(3)):
