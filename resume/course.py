@@ -14,7 +14,7 @@ from types import CodeType, FrameType
 from typing import Any, Protocol
 
 from resume.application import Application
-from resume.errors import ConfigError, RestoreError, ResumeError
+from resume.errors import ConfigError, IntegrityError, RestoreError, ResumeError, StoreError
 from resume.frames import (
     LoopSite,
     call_of_lookup,
@@ -47,7 +47,7 @@ from resume.replay import (
     random_state,
     replay,
 )
-from resume.snapshot import LoopScene
+from resume.snapshot import LoopScene, Revived
 from resume.types import Content, Manifest
 
 
@@ -68,8 +68,8 @@ class Ship(Pilot, Protocol):
     def save_at(self, frame: FrameType | None, position: Position, trigger: str | None) -> bool:
         """Save here; tells whether it was done."""
 
-    def read(self, manifest: Manifest) -> Content:
-        """The bytes of a generation."""
+    def read(self, manifest: Manifest, again: Content) -> Content:
+        """The bytes of a generation that was read before, as *again*."""
 
     def arrived(self, values: Mapping[str, Any]) -> None:
         """The way back has ended, with these named values."""
@@ -83,6 +83,8 @@ class Destination:
     """The saved state that a run is on its way back to."""
 
     manifest: Manifest
+    content: Content
+    """Its buffers; the stream is read again."""
     application: Application
     is_same_code: bool
 
@@ -272,8 +274,7 @@ class Course:
         assert self._destination is not None
         assert self.way is not None
         destination, position = self._destination, self.way.position
-        content = self._ship.read(destination.manifest)
-        revived = destination.application.apply(content, frame, self._ship.names(frame))
+        revived = self._apply_again(destination, frame)
         if destination.is_same_code:
             self._unbind(destination.application, frame)
         for depth, keys in enumerate(position.finished[: len(self.track.finished)]):
@@ -288,6 +289,24 @@ class Course:
         self._end_way(revived.values)
         if position.door == "loop" and not position.loops[-1].by_value:
             self._skip(self.track.active[-1], position.loops[-1], frame)
+
+    def _apply_again(self, destination: Destination, frame: FrameType | None) -> Revived:
+        assert self.way is not None
+        try:
+            content = self._ship.read(destination.manifest, destination.content)
+            return destination.application.apply(content, frame, self._ship.names(frame))
+        except StoreError as why:
+            kind = IntegrityError if isinstance(why, IntegrityError) else StoreError
+            error = kind(
+                f"the saved state cannot be put back at {self.way.describe()}: {why} Nothing was "
+                "saved since restore(), and nothing is from here on. Start the program anew: it "
+                "goes on from the newest whole generation"
+            )
+            self._ship.fail(error)
+            raise error from why
+        except ResumeError as why:
+            self._ship.fail(why)  # the state may stand between two moments: it is not to be saved
+            raise
 
     def _unbind(self, application: Application, frame: FrameType | None) -> None:
         try:

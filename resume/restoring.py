@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
@@ -155,7 +156,8 @@ class Restoring:
         run.values = dict(revived.values)
         run.open(manifest)
         if is_same_call and (position.door is not None or position.has_loops):
-            run.course.set_out(position, Destination(manifest, application, is_same_code))
+            buffers = replace(content, stream=b"")
+            run.course.set_out(position, Destination(manifest, buffers, application, is_same_code))
             run.due_at = -math.inf
         restored = self._record(manifest, tuple(n for n in revived.names if n not in kept))
         notices.say("%s", self._restored_line(manifest, restored))

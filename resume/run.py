@@ -345,9 +345,9 @@ class Run:
         """Whether the end of the block will be saved."""
         return self.in_block and self.settings.at_finish
 
-    def read(self, manifest: Manifest) -> Content:
+    def read(self, manifest: Manifest, again: Content) -> Content:
         """The bytes of a generation, verified again."""
-        return self.engine.store.read(manifest)
+        return self.engine.store.read(manifest, again)
 
     def arrived(self, values: Mapping[str, Any]) -> None:
         """The way back has ended at its door."""

@@ -6,8 +6,9 @@ epoch (`*_at`) or in seconds (`*_s`).
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 
@@ -103,12 +104,51 @@ class Manifest:
     """The chain that this generation stands on, as far as it was there then: parent first."""
 
 
+@runtime_checkable
+class Buffers(Protocol):
+    """Buffers of a generation. What an error leaves half filled is no good to anybody.
+
+    Each call below that needs bytes from the disk raises `StoreError` where they are not there, or
+    not those that were written.
+    """
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def __getitem__(self, index: int) -> memoryview:
+        """The bytes in writable memory of their own, which who asks may keep.
+
+        Asked for again it is the same memory, where that is alive and still holds these bytes.
+        """
+
+    def __iter__(self) -> Iterator[memoryview]:
+        """All, in the order of the save."""
+
+    def size_of(self, index: int) -> int:
+        """Bytes of a buffer."""
+
+    def is_held(self, index: int) -> bool:
+        """Whether its bytes are in memory, waiting to be handed out."""
+
+    def read_into(self, index: int, target: memoryview) -> None:
+        """Fill *target*, which is as large as the buffer."""
+
+    def set_apart(self, indexes: Collection[int]) -> None:
+        """These are not asked for, most likely, but filled: nothing is read ahead for them."""
+
+    def fill(self, places: Mapping[int, memoryview]) -> None:
+        """Make *places* hold the bytes of their buffers. What they hold already is not read.
+
+        Damage is found before any of them is changed, unless it comes about meanwhile.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The bytes of one generation, verified: what was committed, in fresh writable memory."""
+    """The bytes of one generation, verified: what was committed."""
 
     stream: bytes | memoryview
-    buffers: tuple[memoryview, ...] = field(default=())
+    buffers: Buffers | Sequence[memoryview] = field(default=())
     """In the order of the save; one-dimensional, format `B`, writable, each its own memory."""
 
 

@@ -188,9 +188,10 @@ def _put_dict(live: Any, items: dict[Any, Any], factory: Any, attributes: dict[s
 
 
 def _put_array(live: Any, content: Any) -> None:
-    if views.address(live) != views.address(content):
-        if not live.flags.writeable:
-            live.setflags(write=True)
+    is_elsewhere = views.address(live) != views.address(content)
+    if not live.flags.writeable and (is_elsewhere or content.flags.writeable):
+        live.setflags(write=True)
+    if is_elsewhere:
         np.copyto(live, content, casting="no")
     if not content.flags.writeable:
         live.setflags(write=False)

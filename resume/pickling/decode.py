@@ -10,17 +10,18 @@ import pickle
 import struct
 import sys
 import types
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from resume.errors import RestoreError
+from resume.errors import RestoreError, StoreError
 from resume.pickling import anchors as anchoring
-from resume.pickling import builders, culprits, views
+from resume.pickling import builders, culprits, tensors, views
 from resume.pickling import contents as inside
 from resume.pickling.session import Rebuild
 from resume.pickling.standins import StandIns
-from resume.pickling.stream import Reader, unpack
+from resume.pickling.stream import Given, Reader, unpack
+from resume.types import Buffers
 
 Approve: TypeAlias = "Callable[[Mapping[str, Any], Sequence[Any]], None]"
 
@@ -58,7 +59,7 @@ class Decoded:
 
 def decode(
     stream: bytes | memoryview,
-    buffers: Sequence[memoryview],
+    buffers: Buffers | Sequence[memoryview],
     *,
     live: Mapping[str, Any] = types.MappingProxyType({}),
     anchored: Mapping[str, Any] = types.MappingProxyType({}),
@@ -74,7 +75,8 @@ def decode(
 
     Args:
         stream: As `encode` gave it.
-        buffers: As `encode` gave them, in fresh writable memory that the objects may keep.
+        buffers: As `encode` gave them, in fresh writable memory that the objects may keep; each is
+            asked for once, and not held on to.
         live: The objects that anchors were saved for: they are filled in place, after all else
             has gone well.
         anchored: What an earlier decode of the same bytes gave as `anchored`: filled again.
@@ -90,13 +92,18 @@ def decode(
     Raises:
         DecodeProblem: A class or its state is not what it was; no living object was touched.
         RestoreError: Two saved objects are one in the program, or the other way round.
+        StoreError: What *buffers* raise. No living object was touched, unless the disk changed
+            while they were filled.
     """
+    lent = buffers if isinstance(buffers, Buffers) else Given(buffers)
     replaced: set[str] = set()
     while True:
-        run = _Run(stream, buffers, Rebuild(cells=cells, own=own), rename, stand_ins, replaced)
-        places = _Places(run.head, live, anchored, externals, buffers)
+        head, body = unpack(stream)
+        places = _Places(head, live, anchored, externals, lent)
+        rebuild = Rebuild(cells=cells, own=own)
+        run = _Run(head, body, lent, places, rebuild, rename, stand_ins, replaced)
         try:
-            return run.decode(places, frozenset(untouched), approve)
+            return run.decode(frozenset(untouched), approve)
         except DecodeProblem as why:
             if not stand_ins or not why.type or why.type in replaced:
                 raise
@@ -110,48 +117,66 @@ class _Run:
 
     def __init__(
         self,
-        stream: bytes | memoryview,
-        buffers: Sequence[memoryview],
+        head: dict[str, Any],
+        body: memoryview,
+        buffers: Buffers,
+        where: _Places,
         rebuild: Rebuild,
         rename: Mapping[str, str],
         stand_ins: bool,  # noqa: FBT001
         replaced: set[str],
     ) -> None:
-        self.head, body = unpack(stream)
-        spliced = {index for _, index in self.head["splices"]}
-        self.reader = Reader(body, [(at, buffers[index]) for at, index in self.head["splices"]])
-        outside = [buffer for index, buffer in enumerate(buffers) if index not in spliced]
+        self.head = head
+        self.buffers = buffers
+        self.reader = Reader(body, self.head["splices"], buffers)
         self.rebuild = rebuild
         stands = StandIns(replaced) if stand_ins else None
+        self.where = where
+        outside = _outside(where, {index for _, index in self.head["splices"]})
         self.unpickler = _Unpickler(self.reader, rebuild, rename, outside, stands)
         self.plans = _Unpickler(io.BytesIO(self.head["blank"]), rebuild, rename, (), stands)
 
-    def decode(self, where: _Places, untouched: frozenset[str], approve: Approve | None) -> Decoded:
+    def decode(self, untouched: frozenset[str], approve: Approve | None) -> Decoded:
         """Decode all, and only then touch what is alive."""
-        places = where.find(self.plans)
-        self.unpickler.places = places
-        self.reader.put_before(_prologue(len(places)))
+        where = self.where
+        self.unpickler.places = where.find(self.plans)
+        self.buffers.set_apart(where.in_place)
+        self.reader.put_before(_prologue(len(where.found)))
         self.unpickler.load()
         where.remember()
         values = {name: self._load(name) for name in self.head["roots"]}
-        contents = []
-        for index, (names, steps, path, kind, _) in enumerate(self.head["anchors"]):
-            if kind not in anchoring.EMPTY:
-                content = self._load(path)
-                if names[0] not in untouched:
-                    contents.append((path, places[index], kind, content))
+        contents = self._contents(untouched)
+        for index, (names, steps, _, kind, _) in enumerate(self.head["anchors"]):
             if kind not in ("given", "external") and not steps:
-                values |= {name: places[index] for name in names if name not in values}
+                values |= {name: where.found[index] for name in names if name not in values}
         where.refuse_missing()
         if approve is not None:
             approve(values, [content for _, _, _, content in contents])
+        self.unpickler.let_go()
+        self.buffers.fill(where.in_place)
         self._put(contents)
         where.resized.clear()
         return Decoded(values, where.kept(), self.rebuild.unordered)
 
+    def _contents(self, untouched: frozenset[str]) -> list[tuple[str, Any, str, Any]]:
+        contents = []
+        for index, (names, _, path, kind, _) in enumerate(self.head["anchors"]):
+            if kind in anchoring.EMPTY:
+                continue
+            content = self._load(path)
+            if names[0] in untouched:
+                self.where.leave(index)
+            else:
+                content = self.where.fitting(index, content)
+                contents.append((path, self.where.found[index], kind, content))
+        return contents
+
     def _put(self, contents: list[tuple[str, Any, str, Any]]) -> None:
         # Objects before containers: keys and items of those may hash by what those hold.
-        for path, place, kind, content in sorted(contents, key=lambda row: row[2] != "object"):
+        contents.sort(key=lambda row: row[2] != "object")
+        contents.reverse()
+        while contents:
+            path, place, kind, content = contents.pop()  # the memory of each is free after it
             try:
                 if kind == "set":
                     self.rebuild.unordered += not inside.put_set(place, *content)
@@ -165,12 +190,19 @@ class _Run:
     def _load(self, path: str) -> Any:
         try:
             return self.unpickler.load()[0]
-        except MemoryError:
+        except (MemoryError, StoreError):
             raise
         except Exception as why:
             raise DecodeProblem(
                 path, _class_behind(why) or self.unpickler.latest, _text(why)
             ) from why
+
+
+def _outside(places: _Places, spliced: set[int]) -> Iterator[memoryview]:
+    """The buffers that the stream has no place for, as the unpickler asks for them."""
+    for index in range(len(places.buffers)):
+        if index not in spliced:
+            yield places.buffer(index)
 
 
 def _text(why: Exception) -> str:
@@ -225,11 +257,15 @@ class _Places:
         live: Mapping[str, Any],
         anchored: Mapping[str, Any],
         externals: Mapping[str, Any],
-        buffers: Sequence[memoryview],
+        buffers: Buffers,
     ) -> None:
         self.anchors = head["anchors"]
-        self.direct = head["direct"]
+        self.direct: Mapping[int, int] = head["direct"]
         self.buffers = buffers
+        self.taken: dict[int, memoryview] = {}
+        """Buffers over which blanks were made."""
+        self.in_place: dict[int, memoryview] = {}
+        """The memory of living arrays that is to hold a buffer again, without a copy beside it."""
         self.live = live
         self.anchored = anchored
         self.externals = externals
@@ -259,7 +295,36 @@ class _Places:
             self.plans = [_plan(plans, path) for _, _, path, _, _ in self.anchors]
             for index in range(len(self.found)):
                 self._make(index)
+        for index, buffer in self.direct.items():
+            if buffer not in self.taken and not self.buffers.is_held(buffer):
+                look = tensors if self.anchors[index][3] == "tensor" else views
+                memory = look.memory_to_fill(self.found[index], self.buffers.size_of(buffer))
+                if memory is not None:
+                    self.in_place[buffer] = memory
         return self.found
+
+    def buffer(self, index: int) -> memoryview:
+        """Memory for what the stream makes over buffer *index*."""
+        for memory in (self.in_place.get(index), self.taken.pop(index, None)):
+            if memory is not None:
+                return memory
+        return self.buffers[index]
+
+    def leave(self, index: int) -> None:
+        """The living object of anchor *index* stays as it is."""
+        self.in_place.pop(self.direct.get(index, -1), None)
+
+    def fitting(self, index: int, content: Any) -> Any:
+        """*content* of anchor *index*, over memory of its own where the living one's does not do.
+
+        The items of an array with another order of its axes do not lie there as they were saved.
+        """
+        buffer = self.direct.get(index, -1)
+        here = self.found[index]
+        if buffer not in self.in_place or type(content) is tuple or views.lies_alike(content, here):
+            return content
+        del self.in_place[buffer]
+        return views.moved(content, self.buffers[buffer])
 
     def remember(self) -> None:
         """Count who looks at what is missing, before anything was decoded."""
@@ -297,8 +362,9 @@ class _Places:
             args = [self._make(a.index) if type(a) is inside.Place else a for a in args]
             if index in self.direct and maker is views.blank and not args[1].hasobject:
                 shape, dtype, axes = args
-                made = views.array(self.buffers[self.direct[index]], dtype, shape, axes, True)
-                self.found[index] = made
+                memory = self.buffers[self.direct[index]]
+                self.taken[self.direct[index]] = memory
+                self.found[index] = views.array(memory, dtype, shape, axes, True)
             else:
                 self.found[index] = maker(*args)
         return self.found[index]
@@ -352,7 +418,7 @@ class _Unpickler(pickle.Unpickler):
         file: Any,
         rebuild: Rebuild,
         rename: Mapping[str, str],
-        buffers: Sequence[Any],
+        buffers: Iterable[Any],
         stands: StandIns | None,
     ) -> None:
         super().__init__(file, buffers=iter(buffers))
@@ -361,6 +427,11 @@ class _Unpickler(pickle.Unpickler):
         self.stands = stands
         self.latest = ""
         self.places: list[Any] = []
+
+    def let_go(self) -> None:
+        """Forget everything that was made, and what it was made of."""
+        self.memo = {}
+        self.places = []
 
     def find_class(self, module: str, name: str) -> Any:
         if module == builders.MODULE:

@@ -171,7 +171,7 @@ class _Attempt:
         """What was dumped last for a name: all memo places up to its own belong to the name."""
         self.sizes: dict[str, int] = {}
         self.head: dict[str, Any] = {"direct": {}}
-        """`direct`: buffer that is all of an array, by anchor: a blank is made right over it."""
+        """`direct`: buffer that is all of an array or a tensor, by anchor: no copy beside it."""
         self.anchors: list[anchoring.Anchor] = []
 
     def run(
@@ -207,10 +207,18 @@ class _Attempt:
             if anchor.root not in self.failed and anchor.kind not in anchoring.EMPTY:
                 before = len(self.writer.buffers)
                 self._dump_contents(anchor)
-                is_alone = len(self.writer.buffers) == before + 1
-                if is_alone and anchor.kind == "array" and views.is_raw(anchor.thing):
+                if self._is_first_all_of(anchor, before):
                     self.head["direct"][index] = before
         self.head["roots"] = list(values)
+
+    def _is_first_all_of(self, anchor: anchoring.Anchor, before: int) -> bool:
+        """Whether the first buffer since *before* is all of an array's, or a tensor's, memory."""
+        count = len(self.writer.buffers) - before
+        if anchor.kind == "array":
+            return count == 1 and views.is_raw(anchor.thing)
+        is_there = anchor.kind == "tensor" and count > 0
+        size = self.writer.buffers[before].view.nbytes if is_there else -1
+        return is_there and tensors.memory_to_fill(anchor.thing, size) is not None
 
     def result(self, skipped: tuple[Skipped, ...]) -> Encoded:
         """What the pass gave."""

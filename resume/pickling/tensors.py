@@ -349,13 +349,25 @@ def raw_items(buffer: Any) -> Any:
     return buffer
 
 
+def memory_to_fill(thing: Any, size: int) -> memoryview | None:
+    """The *size* bytes of the tensor *thing*, in the order of `RawTensor`; None without such."""
+    is_row = is_tensor(thing) and thing.device.type == "cpu" and thing.is_contiguous()
+    if not is_row or not size or not covers_storage(thing):
+        return None
+    held = thing.untyped_storage()
+    memory: Any = np.asarray(_Memory(held))
+    found: memoryview = memory.data
+    return found if held.nbytes() == size else None
+
+
 def put(live: Any, content: Any) -> None:
     """Make the tensor *live* hold *content*."""
     torch = _import()
     data, requires_grad, state = content
     with torch.no_grad():
-        if data is not None and live.numel():
-            memory = np.frombuffer(data, np.uint8)
+        memory = None if data is None else np.frombuffer(data, np.uint8)
+        is_elsewhere = memory is not None and memory.ctypes.data != live.data_ptr()
+        if memory is not None and live.numel() and is_elsewhere:
             memory = memory if memory.flags.writeable else memory.copy()
             items = torch.from_numpy(memory).view(live.dtype).reshape(live.shape)
             live.data.copy_(items)

@@ -171,6 +171,31 @@ def _open_memory(thing: Any) -> Any:
         thing.setflags(write=False)
 
 
+def memory_to_fill(thing: Any, size: int) -> memoryview | None:
+    """The *size* bytes of the living array *thing*, writable; None where they cannot be had."""
+    if type(thing) is not np.ndarray or thing.nbytes != size or not is_owner(thing):
+        return None
+    memory = _open_memory(thing) if is_raw(thing) else None
+    if memory is None or not memory.flags.writeable:
+        return None
+    found: memoryview = memory.data
+    return found
+
+
+def lies_alike(one: Any, other: Any) -> bool:
+    """Whether two arrays over one memory mean the same by it."""
+    return bool(
+        one.dtype == other.dtype and one.shape == other.shape and one.strides == other.strides
+    )
+
+
+def moved(thing: Any, memory: memoryview) -> Any:
+    """An array like *thing* over *memory*."""
+    made: Any = np.ndarray(thing.shape, thing.dtype, memory, 0, thing.strides)
+    made.setflags(write=thing.flags.writeable)
+    return made
+
+
 # ---------------------------------------------------------------- views
 
 

@@ -177,9 +177,14 @@ def opened(path: Path) -> Iterator[int]:
     except ResumeError:
         raise
     except OSError as why:
-        if why.errno in _DAMAGE:
-            raise IntegrityError(f"{path.name} is damaged: {files.reason(why)}") from why
-        raise StoreError(f"cannot read {path}: {files.reason(why)}. It is as it was.") from why
+        raise unreadable(path, why) from why
+
+
+def unreadable(path: Path, why: OSError) -> StoreError:
+    """What the disk said of *path*, as an error of ours."""
+    if why.errno in _DAMAGE:
+        return IntegrityError(f"{path.name} is damaged: {files.reason(why)}")
+    return StoreError(f"cannot read {path}: {files.reason(why)}. It is as it was.")
 
 
 def is_expired(manifest: Manifest | None, expire_s: float | None) -> bool:

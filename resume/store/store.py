@@ -20,10 +20,11 @@ from resume.store.extents import Stored
 from resume.store.files import Disk, telling
 from resume.store.generations import Entry, Listing
 from resume.store.handover import Handover, write_beside, write_here
+from resume.store.lending import SavedBuffers
 from resume.store.lock import PlaceLock, read_holder
 from resume.store.pending import Pending, settle, when_settled
 from resume.store.removal import Removal
-from resume.store.restore import read_generation
+from resume.store.restore import read_again, read_generation
 from resume.store.retention import Retention
 from resume.store.staging import MEMORY_BYTES, Pool
 from resume.store.trust import is_waived
@@ -120,8 +121,13 @@ class Store:
             raise IntegrityError(f"{entry.path.name} cannot be read")
         return entry.manifest
 
-    def read(self, manifest: Manifest) -> Content:
-        """The bytes of the generation *manifest*, every one verified, in fresh memory.
+    def read(self, manifest: Manifest, again: Content | None = None) -> Content:
+        """The bytes of the generation *manifest*, every one verified.
+
+        Args:
+            manifest: Which one.
+            again: Its content as this process has read it before: what of it is still in memory,
+                and as it was, is used again, and the rest is verified when it is asked for.
 
         Raises:
             IntegrityError: A file of it is missing, damaged, or was replaced.
@@ -129,6 +135,8 @@ class Store:
         """
         if self.manifest(manifest.number).digest != manifest.digest:
             raise IntegrityError(f"generation {manifest.number} of {self.name!r} was replaced")
+        if again is not None and isinstance(again.buffers, SavedBuffers):
+            return read_again(self.place, manifest, again.buffers, vouched=self._vouched)
         content, stored = read_generation(self.place, manifest, vouched=self._vouched)
         self._known = (manifest.digest, stored)
         return content

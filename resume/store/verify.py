@@ -8,8 +8,10 @@ from pathlib import Path
 
 from resume.errors import IntegrityError, StoreError
 from resume.store.extents import extents_of
+from resume.store.filling import read_extent
 from resume.store.generations import Entry, opened
-from resume.store.restore import Source, empty, hash_file, is_hashed, read_extent, read_own_tables
+from resume.store.restore import is_hashed, read_own_tables
+from resume.store.sources import Source, empty, hash_file
 from resume.types import BodyRef, Manifest, Problem
 
 
@@ -37,7 +39,7 @@ def _check_body(place: Path, body: BodyRef, manifests: Iterable[Manifest]) -> Pr
             size = os.fstat(descriptor).st_size
             if size == body.size_bytes and hash_file(descriptor) == body.sha256:
                 return None
-            source = Source(path, descriptor, None)
+            source = Source(path, descriptor)
             what = f"{size} bytes instead of {body.size_bytes}"
             if size == body.size_bytes:
                 what = "its bytes are not those written (sha256)"

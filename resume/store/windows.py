@@ -14,7 +14,7 @@ from resume.errors import IntegrityError
 from resume.store import trust
 from resume.store.extents import ZSTD, Extent, digest
 from resume.store.generations import opened
-from resume.store.restore import Source, empty
+from resume.store.sources import Source, empty
 from resume.types import BodyRef
 
 _WINDOW_BYTES = 4 << 20
@@ -48,7 +48,7 @@ def read_extents(
     """
     with opened(path) as descriptor:
         _require_ours(os.fstat(descriptor), body)
-        source = Source(path, descriptor, None)
+        source = Source(path, descriptor)
         for window in windows(extents):
             first, last = window[0].offset, window[-1].offset + window[-1].stored
             memory = room.take(last - first)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from dataclasses import replace
 
@@ -174,23 +173,6 @@ def slices_across() -> list[Stored]:
 def test_tables_of_partial_slices_come_back():
     """The format's slices of extents, which a later writer will use, are read today."""
     assert decode_tables(encode_tables(slices_across(), ["a", "b"]), ["a", "b"]) == slices_across()
-
-
-def test_partial_slices_are_restored(tmp_path):
-    """A buffer made of parts of two extents of two bodies is put together."""
-    from resume.store.extents import digest
-    from resume.store.restore import _fill
-
-    raw = os.urandom(200_000)
-    extent = Extent("b", 0, len(raw), len(raw), 0, digest(raw))
-    parts = (Slice(extent, 150_000, 50_000), Slice(extent, 0, 1000))
-    stored = [Stored("", "stream", 51_000, (Piece(b"0" * 16, parts),))]
-
-    class Memory:
-        def read_into(self, target, offset):
-            target[:] = raw[offset : offset + len(target)]
-
-    assert bytes(_fill(stored, {"b": Memory()}).stream) == raw[150_000:] + raw[:1000]
 
 
 def test_tables_that_contradict_themselves_are_refused():

@@ -15,7 +15,8 @@ from resume.store import transfer
 from resume.store.appending import BodyWriter
 from resume.store.carrying import carry
 from resume.store.extents import RAW, UNKNOWN, ZSTD, Extent, Piece, Slice, Stored, digest
-from resume.store.restore import Source, empty, read_extent
+from resume.store.filling import read_extent
+from resume.store.sources import Source, empty
 from resume.store.transfer import Transfer
 from resume.store.windows import windows
 from resume.types import BodyRef
@@ -54,7 +55,7 @@ class Bench:
 
     def raw(self, slices):
         """The bytes of *slices*, which must lie in the new body."""
-        source = Source(self.place / "new", self.writer.descriptor, None)
+        source = Source(self.place / "new", self.writer.descriptor)
         found = []
         for part in slices:
             assert part.extent.body == "new"
