@@ -43,7 +43,7 @@ from peers_contenders import PICKLES, Contender  # noqa: E402 - run as a script 
 from peers_libraries import LIBRARIES  # noqa: E402
 from peers_ours import OURS  # noqa: E402
 from peers_states import STATES  # noqa: E402
-from peers_table import Entry, tables  # noqa: E402
+from peers_table import Entry, overview, tables  # noqa: E402
 from peers_trial import run_turn  # noqa: E402
 
 CONTENDERS: dict[str, type[Contender]] = {kind.name: kind for kind in (*OURS, *PICKLES, *LIBRARIES)}
@@ -213,6 +213,7 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, help="on the disk to measure (default: temporary)")
     parser.add_argument("--json", type=Path, help="where the samples go; added to what is there")
     parser.add_argument("--show", type=Path, help="print the tables of such a file")
+    parser.add_argument("--overview", action="store_true", help="with --show: the ratios alone")
     parser.add_argument("--turn", help=argparse.SUPPRESS)
     return parser.parse_args(given)
 
@@ -256,7 +257,8 @@ def main(given: Sequence[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # files and processes go, too
     document = json.loads(asked.show.read_text()) if asked.show else measure(asked)
     about = ", ".join(f"{name} {value}" for name, value in document["machine"].items())
-    sys.stdout.write(f"{about}\n\n{tables(document)}\n")
+    told = overview(document) if asked.overview else tables(document)
+    sys.stdout.write(f"{about}\n\n{told}\n")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ COLUMNS = {
     "next_step": "next step",
 }
 """Name of the sample -> heading."""
+OVERVIEW = ("pause", "durable", "written", "restore")
 _TIMES = ("first", "pause", "durable", "restore")
 _SIZES = ("written", "extra")
 _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B"))
@@ -130,6 +131,34 @@ def _notes(entries: Sequence[Entry]) -> list[str]:
         for name, times in shrunk.items()
     ]
     return ["", *notes] if notes else []
+
+
+def overview(document: dict[str, Any]) -> str:
+    """A table for each of the main columns: contenders by states, ratios to plain pickle."""
+    entries = [Entry(**entry) for entry in document["entries"]]
+    states = dict.fromkeys(entry.state for entry in entries)
+    order = dict.fromkeys(entry.contender for entry in entries)
+    parts = []
+    for column in OVERVIEW:
+        lines = [f"| {COLUMNS[column]} | {' | '.join(states)} |", f"|---|{'---|' * len(states)}"]
+        for name in order:
+            cells = [_brief(column, state, name, entries) for state in states]
+            lines.append(f"| {name} | {' | '.join(cells)} |")
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def _brief(column: str, state: str, contender: str, entries: Sequence[Entry]) -> str:
+    """The ratio alone; of plain pickle what it is a ratio to."""
+    here = [entry for entry in entries if entry.state == state]
+    mine = [entry for entry in here if entry.contender == contender and entry.value(column)]
+    if not mine:
+        return "–"
+    if contender == BASELINE:
+        return cell(column, mine, ()).split(" (")[0]
+    ratio = _ratio(column, mine, [entry for entry in here if entry.contender == BASELINE])
+    is_scaled = ratio and any(entry.shrunk > 1 for entry in mine)
+    return f"≈ {ratio}" if is_scaled else ratio or "–"
 
 
 def tables(document: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from peers_contenders import ForkAndPickle, Pickle
 from peers_memory import can_forget_peak, private_bytes, touch_free_memory, written_bytes
 from peers_ours import Resume
 from peers_states import STATES, digest
-from peers_table import COLUMNS, Entry, row, table
+from peers_table import COLUMNS, Entry, overview, row, table
 from peers_trial import run_turn
 
 from resume.results import NOT_DUE
@@ -370,6 +371,30 @@ def test_what_was_measured_smaller_is_scaled_and_said():
     assert "≤ 64 MiB" in text
     assert "| 1.50x |" in text
     assert "≈ gzip: measured with a state 64 times smaller, and multiplied by 64." in text
+
+
+def test_the_overview_has_a_row_for_each_contender_and_a_column_for_each_state():
+    """Ratios alone, within a round; of plain pickle what they are ratios to."""
+    rows = [
+        entry("pickle", 0, pause=2.0, restore=1.0),
+        entry("pickle", 1, pause=4.0, restore=1.0),
+        entry("resume", 0, pause=1.0, restore=0.5),
+        entry("resume", 1, pause=1.0, restore=0.5),
+        entry("gzip", 0, shrunk=8, pause=1.0),
+    ]
+    other = Entry("a", 0, "rows", "resume", 1, {"pause": [1.0]})
+
+    text = overview({"entries": [asdict(one) for one in [*rows, other]]})
+
+    pauses, _, _, restores = text.split("\n\n")
+    assert pauses.splitlines() == [
+        "| pause, later save | slices | rows |",
+        "|---|---|---|",
+        "| pickle | 3.00 s | – |",
+        "| resume | 0.375x | – |",
+        "| gzip | ≈ 4x | – |",
+    ]
+    assert "| resume | 0.5x | – |" in restores
 
 
 def test_the_environment_of_the_operator_stays_outside(tmp_path, monkeypatch):
