@@ -33,6 +33,11 @@ def numbers(start):
     return np.random.default_rng(start).integers(0, 1 << 40, SIZE).astype("<f8")
 
 
+def go_the_way(*state):
+    for act in ON_THE_WAY:
+        act(*state)
+
+
 def work():
     """One array under a name, two in a list, one turned round."""
     weights, layers = numbers(0), [numbers(1), numbers(2)]
@@ -40,8 +45,7 @@ def work():
     text = bytes(100_000) + b"end"
     chp = Checkpoint("work", folder="store", rate=0, fsync=False, compress="none", keep=9)
     chp.restore()
-    for act in ON_THE_WAY:
-        act(weights, layers, turned)
+    go_the_way(weights, layers, turned)
     for i in chp.loop(range(4)):
         if i in STOP:
             raise Killed
