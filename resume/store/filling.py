@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -24,6 +26,7 @@ from resume.errors import IntegrityError
 from resume.store.changes import part_digests
 from resume.store.extents import PART_BYTES, RAW, Extent, Piece, Stored, digest
 from resume.store.sources import Bodies, HashedSource, Source, empty
+from resume.store.threads import started
 
 _PARALLEL_BYTES = 8 << 20
 _MOST_THREADS = 8
@@ -188,20 +191,16 @@ def in_parallel(act: Callable[[T, Scratch], None], work: Sequence[T], total: int
     Raises:
         BaseException: The first error of any *act*; what had not begun is left.
     """
-    items = iter(work)
-    guard = threading.Lock()
+    left = deque(work)
     failures: list[BaseException] = []
 
     def run() -> None:
         scratch = Scratch()
         try:
-            while not failures:
-                with guard:
-                    item = next(items, None)
-                if item is None:
-                    return
+            while (item := _next_of(left)) is not None:
                 act(item, scratch)
         except BaseException as why:  # noqa: BLE001 - raised again by who waits for the threads
+            left.clear()
             failures.append(why)
 
     count = min(_thread_count(), len(work)) if total >= _PARALLEL_BYTES else 1
@@ -209,28 +208,42 @@ def in_parallel(act: Callable[[T, Scratch], None], work: Sequence[T], total: int
     begun: list[threading.Thread] = []
     try:
         for one in others:
-            one.start()
             begun.append(one)
+            if not started(one):  # then fewer do it
+                break
         run()
-    except BaseException as why:
-        failures.append(why)
-        raise
     finally:
-        _wait_for(begun, failures)
+        left.clear()
+        _wait_for(begun)
     if failures:
-        raise failures[0]
+        raise _first_of(failures)
 
 
-def _wait_for(threads: Sequence[threading.Thread], failures: list[BaseException]) -> None:
-    # An interrupt must not leave threads behind: they read from what is closed soon after.
+def _next_of(left: deque[T]) -> T | None:
     try:
-        for one in threads:
-            one.join()
-    except BaseException as why:
-        failures.append(why)
-        for one in threads:
-            one.join()
-        raise
+        return left.popleft()
+    except IndexError:
+        return None
+
+
+def _first_of(failures: list[BaseException]) -> BaseException:
+    # The list is left empty: it is seen by frames that each of them holds, and such a cycle would
+    # keep all that they work on alive, and the frames of the program.
+    first = failures[0]
+    failures.clear()
+    return first
+
+
+def _wait_for(threads: Sequence[threading.Thread]) -> None:
+    # An interrupt must not leave threads behind: they read from what is closed soon after.
+    with suppress(RuntimeError):  # the last was not started
+        try:
+            for one in threads:
+                one.join()
+        except BaseException:
+            for one in threads:
+                one.join()
+            raise
 
 
 def _thread_count() -> int:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
+import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -170,8 +173,6 @@ def test_what_others_write_to_is_hashed_each_time(saved, monkeypatch):
 
 def test_the_first_error_ends_the_work_and_the_threads():
     """What had not begun is left, nothing runs on."""
-    import threading
-
     before = threading.active_count()
     done = []
 
@@ -185,6 +186,42 @@ def test_the_first_error_ends_the_work_and_the_threads():
 
     assert len(done) < 100_000
     assert before == threading.active_count()
+
+
+def test_where_no_thread_can_be_started_one_does_it_all(monkeypatch):
+    """So it is at the end of the interpreter."""
+
+    def refuse(thread):
+        raise RuntimeError("can't create new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    done = []
+
+    in_parallel(lambda item, _: done.append(item), list(range(1000)), 1 << 30)
+
+    assert done == list(range(1000))
+
+
+@pytest.mark.parametrize("total", [1, 1 << 30])
+def test_an_error_keeps_nothing_alive(total):
+    """Once it is handled, what its callers worked on goes, without the collector."""
+
+    class Kept:
+        pass
+
+    def work():
+        kept = Kept()
+        try:
+            in_parallel(lambda *_: int("x"), [kept] * 1000, total)
+        except ValueError:
+            return weakref.ref(kept)
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert work()() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("total", [1, 1 << 30])
