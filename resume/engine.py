@@ -120,6 +120,13 @@ class Engine:
         finally:
             del pending  # what it raises holds this frame: a cycle would keep the caller's alive
 
+    def _find_interrupted(self) -> None:
+        # A Ctrl-C may have left a save when all was handed over: the generation is there, and
+        # retention may have removed its parent since.
+        made = self.store.last_made()
+        if made is not None and (self._last is None or made.number > self._last.number):
+            self._last = made
+
     def close(self, tell: Callable[[BaseException], None]) -> None:
         """Give the line back once all is durable; *tell* is called with what went wrong.
 
@@ -220,6 +227,7 @@ class Engine:
             CaptureError, StoreError: Nothing was written, the newest generation is as it was.
         """
         self.settle()
+        self._find_interrupted()
         snapshot = self._capture(scene, reducers)
         self._report(snapshot)
         loops = tuple(

@@ -59,7 +59,9 @@ class Saving:
         self.saved_at = monotonic()
         """When the last save was made, or the run began."""
         self.skipped = 0
-        """Due saves that met a busy writer."""
+        """Due saves that met a busy writer, each once, however often it was looked at again."""
+        self._is_put_off = False
+        """Whether the save that is due is counted there."""
         self.asked: str | None = None
         """Trigger of a save that is asked for, and waits for a place where it is exact."""
         self._said_waiting = False
@@ -161,11 +163,13 @@ class Saving:
         return Saved(number, is_durable=not self._run.engine.is_writing)
 
     def _skip(self) -> Deferred:
-        self.skipped += 1
+        is_first = not self._is_put_off
+        self._is_put_off = True
+        self.skipped += is_first
         if self.asked == "sync":
             self.asked = None  # only time asks, and does so again
         self._look_again_at(monotonic() + _BUSY_S)
-        if self.skipped == 1:
+        if is_first and self.skipped == 1:
             notices.say(
                 "%s: the disk is still busy with the save before (begun %s ago), so the one that "
                 'is due waits; a longer rate=, or rate="auto", asks for fewer',
@@ -175,7 +179,7 @@ class Saving:
 
     def _rest(self, began: float) -> None:
         self.saved_at = monotonic()
-        self._said_waiting = False
+        self._said_waiting = self._is_put_off = False
         self._pause_s = self.saved_at - began
         self._look_again_at(self._schedule.next_due_at(self.saved_at, self._pause_s))
 

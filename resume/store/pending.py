@@ -22,8 +22,11 @@ from pathlib import Path
 from resume.errors import ResumeError
 from resume.types import Manifest
 
-_in_flight: weakref.WeakValueDictionary[str, Pending] = weakref.WeakValueDictionary()
-"""By real path. The writer's thread holds its `Pending` to its very end."""
+_in_flight: dict[str, weakref.ref[Pending]] = {}
+"""By real path. The writer's thread holds its `Pending` to its very end.
+
+No `WeakValueDictionary`: it calls back when one dies, and a Ctrl-C in there is printed and lost.
+"""
 _guard = threading.RLock()
 """Taken again where the collector closes a run amid what it guards."""
 
@@ -59,7 +62,9 @@ class Pending:
     def announce(self) -> None:
         """Let whoever opens the place wait. From here on `run` must follow."""
         with _guard:
-            _in_flight[os.path.realpath(self._place)] = self
+            for place in [place for place, get in _in_flight.items() if get() is None]:
+                _in_flight.pop(place, None)
+            _in_flight[os.path.realpath(self._place)] = weakref.ref(self)
 
     def run(self, act: Callable[[], Manifest], *, beside: bool = False) -> None:
         """Do all of the writing by *act*, *beside* the program or in its own thread.
@@ -146,7 +151,8 @@ def _on_its_way_to(place: Path) -> Pending | None:
     if not _in_flight:
         return None
     with _guard:
-        return _in_flight.get(os.path.realpath(place))
+        get = _in_flight.get(os.path.realpath(place))
+        return get() if get is not None else None
 
 
 def _forget_all() -> None:

@@ -69,8 +69,10 @@ class Store:
         self._trust = trust
         self._pid = os.getpid()
         self._lock = PlaceLock(self.place, name, self._disk)
+        self._memory_bytes = memory_bytes
         self._pool = Pool(memory_bytes)
         self._known: tuple[str, tuple[Stored, ...]] | None = None
+        self._made: Manifest | None = None
         weakref.finalize(self, self._lock.release)
 
     def __repr__(self) -> str:
@@ -193,9 +195,16 @@ class Store:
         self._clear_leftovers()
 
     def unlock(self) -> None:
-        """Give the checkpoint back, once what is on its way to the disk is there."""
+        """Give the checkpoint back, once what is on its way to the disk is there.
+
+        And the memory for copies: the handle of a run that has ended may wait for the collector.
+        """
         if os.getpid() == self._pid:
-            when_settled(self.place, self._lock.release)
+            when_settled(self.place, self._let_go)
+
+    def _let_go(self) -> None:
+        self._pool = Pool(self._memory_bytes)
+        self._lock.release()
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -211,6 +220,11 @@ class Store:
     def holder(self) -> dict[str, Any] | None:
         """`host`, `pid` and `since` of who has the checkpoint, or None. Takes no lock."""
         return read_holder(self.place)
+
+    def last_made(self) -> Manifest | None:
+        """The newest generation that this object saved, when nothing is on its way any more."""
+        settle(self.place)
+        return self._made
 
     def commit(
         self,
@@ -300,6 +314,7 @@ class Store:
         with telling(f"save {self.name!r} to {self.place}"):
             manifest, stored = write_generation(self._target, draft, commission, load)
         self._known = (manifest.digest, stored)
+        self._made = manifest
         if self._target.fsync:
             self._removal.note_durable(manifest)
         try:

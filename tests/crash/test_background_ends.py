@@ -7,10 +7,11 @@ import os
 import signal
 import threading
 import time
+import tracemalloc
 
 import pytest
 from crash.disk import leftovers
-from crash.held import FULL, Held, all_called, due_sync, held, later
+from crash.held import FULL, Held, all_called, due_sync, held, later, written
 from crash.runs import SOON, failure_lines, noise, numbers, numbers_on_disk, store
 from crash.test_checkpoint_kills import use
 
@@ -19,16 +20,6 @@ from resume import Checkpoint, StoreError
 from resume.results import FAILED
 
 pytestmark = pytest.mark.timeout(90)
-
-
-@pytest.fixture
-def disk(monkeypatch):
-    """The disk of all checkpoints that a test makes; never held once the test is over."""
-    made = Held()
-    use(made, monkeypatch)
-    yield made
-    made.let_go()
-    all_called()
 
 
 # --- the end ---
@@ -53,6 +44,36 @@ def test_the_end_of_the_function_waits(disk):
     assert threading.active_count() == threads
     assert work(2) == 1
     assert numbers_on_disk() == [1, 2]
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_the_end_of_the_function_gives_the_memory_back(disk, waits):
+    """That for copies, which may be large, without the collector."""
+
+    def work():
+        chp = Checkpoint("work", args="caller", **SOON)
+        large = noise()
+        chp.restore()
+        if waits:
+            disk.hold()
+            later(disk.let_go)
+        assert due_sync(chp)
+        if not waits:
+            written(chp)
+        return tracemalloc.get_traced_memory()[0]
+
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        inside = work()
+        outside = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+
+    assert inside > 2 * noise().nbytes
+    assert outside < 2 << 20
 
 
 def test_the_end_of_a_function_in_another_thread_waits(disk):

@@ -303,6 +303,22 @@ def test_a_damaged_parent_is_not_leaned_on(tmp_path):
     later.unlock()
 
 
+@pytest.mark.parametrize("by", [-1, 0, 1])
+def test_a_body_of_another_size_is_not_leaned_on(tmp_path, by):
+    """Cut or grown since this very process wrote it: the next generation is written in full."""
+    store = Store(tmp_path, "x", fsync=False)
+    first = save(store, 1, None)
+    with (store.place / first.body.name).open("r+b") as file:
+        file.truncate(first.body.size_bytes + by)
+
+    second = save(store, 2, first)
+
+    leaned_on = [body.name for body in second.bodies if body.name != second.body.name]
+    assert leaned_on == ([] if by else [first.body.name])
+    assert which_state(store.read(second)) == 2
+    store.unlock()
+
+
 def as_version(path: Path, version: object, *, whole: bool = True) -> None:
     from resume.store.layout import digest_of
 

@@ -267,13 +267,25 @@ def test_a_place_is_one_place_by_whatever_path(tmp_path):
 
 
 def test_what_is_done_and_let_go_is_forgotten():
-    """No record of any place stays behind."""
-    pending = started(lambda: "m")
-    pending.settle()
-    del pending
-    gc.collect()
+    """Of all places, the record of the last alone stays behind."""
+    for row in range(5):
+        pending = started(lambda: "m", Path(f"place-{row}"))
+        pending.settle()
+        assert pending_of._on_its_way_to(Path(f"place-{row}")) is pending
+        del pending
+        gc.collect()
 
-    assert len(pending_of._in_flight) == 0
+    ours = [Path(one).name for one in pending_of._in_flight if Path(one).parent == Path.cwd()]
+    assert ours == ["place-4"]
+    assert pending_of._on_its_way_to(Path("place-4")) is None
+
+
+def test_nothing_is_called_when_it_is_let_go():
+    """A Ctrl-C in the callback of a weak reference would be printed, and lost."""
+    pending = started(lambda: "m")
+
+    assert [one.__callback__ for one in weakref.getweakrefs(pending)] == [None]
+    pending.settle()
 
 
 def test_a_save_that_never_began_keeps_nobody_waiting():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ from crash.disk import PART, PIECE, Watched, buffer, draft
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resume.errors import ConfigError, IntegrityError
+from resume.errors import ConfigError, IntegrityError, StoreError
 from resume.store import Retention, Store
 from resume.store.appending import is_worth_it
 from resume.store.body import compression_level
@@ -215,6 +216,31 @@ def test_a_stream_may_be_a_memoryview(tmp_path):
     made = store.commit(draft(), memoryview(np.arange(4, dtype="<i8")), [], parent=None)
 
     assert np.frombuffer(store.read(made).stream, "<i8").tolist() == [0, 1, 2, 3]
+    store.unlock()
+
+
+def test_what_was_made_last_is_known_when_it_is_durable(tmp_path):
+    """Also where nobody kept what `begin` returned, and though a later save fails."""
+    full = []
+
+    def before(*_):
+        if full:
+            raise OSError(errno.ENOSPC, "full")
+
+    store = Store(tmp_path, "x", fsync=False, disk=Watched(before))
+    assert store.last_made() is None
+
+    first = store.commit(draft(), b"1", [], parent=None)
+    assert store.last_made() == first
+    store.begin(draft(), b"2", [], parent=first)
+    made = store.last_made()
+
+    assert (made.number, made.parent) == (2, 1)
+    assert store.read(made).stream == b"2"
+    full.append(True)
+    with pytest.raises(StoreError, match="full"):
+        store.commit(draft(), b"3", [], parent=made)
+    assert store.last_made() == made
     store.unlock()
 
 
