@@ -2,7 +2,7 @@
 
 This is all that a save does while the program waits: it reads every byte once (xxh3 runs at the
 speed of memory) and copies the parts of 64 KiB that changed. The digests taken here only decide
-what to copy. What goes on record is computed from the copy by the writer.
+what to copy. What goes on record is computed from a copy, by the writer most often.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 import xxhash
 
-from resume.store.copying import Copier, Pair
+from resume.store.comparing import Look, changed_runs, compare, length_of, with_digest
+from resume.store.copying import Filling, SecondThread
 from resume.store.extents import (
     DIGEST_BYTES,
     PART_BYTES,
@@ -30,7 +31,9 @@ from resume.types import BodyRef, Buffer
 
 _MOSTLY = 0.75
 """From this share of changed parts on, a piece is written anew: many small slices cost, too."""
-_FEW_PARTS = 8
+_SEALED_SHARE = 1 / 16
+"""No more of the pieces get a digest at one save: what is left of a burst of changes waits."""
+_LEAST_SEALED = 8
 
 
 @dataclass(slots=True, eq=False)
@@ -102,16 +105,19 @@ def stage(
     Raises:
         StagingBrokenError: The writer has given up.
     """
-    filling = _Filling(pool, ship)
+    second = SecondThread()
     pairs = previous.pairs(buffers)
+    looks = [_looks(one, before, previous) for one, before in zip(buffers, pairs, strict=True)]
     try:
+        compare([look for some in looks for look in some], second)
+        stage = _Stage(Filling(pool, ship, second), sum(map(len, looks)))
         plans = [
-            _plan(buffer, owner, before, previous, filling)
-            for owner, (buffer, before) in enumerate(zip(buffers, pairs, strict=True))
+            stage.plan(buffer, owner, some)
+            for owner, (buffer, some) in enumerate(zip(buffers, looks, strict=True))
         ]
-        filling.ship_last()
+        stage.filling.finish()
     finally:
-        filling.close()
+        second.close()
     for buffer, plan in zip(buffers, plans, strict=True):
         _look_again(buffer.view, plan)
     return plans
@@ -127,120 +133,82 @@ def _look_again(view: memoryview, plan: Plan) -> None:
             piece.looked = (*piece.looked, (0, digest(view[start : start + PART_BYTES])))
 
 
-class _Filling:
-    """The block that is being filled. Its copies are made when it is full, all at once."""
-
-    def __init__(self, pool: Pool, ship: Callable[[Block], None]) -> None:
-        self._pool = pool
-        self._ship = ship
-        self._block: Block | None = None
-        self._pairs: list[Pair] = []
-        self._copier = Copier()
-
-    def copy(self, live: memoryview, start: int, owner: int) -> Run:
-        if self._block is not None and not self._block.has_room(len(live)):
-            self.ship_last()
-        if self._block is None:
-            self._block = self._pool.take()
-        run = self._block.add(len(live), start, owner)
-        self._pairs.append((run.data, live))
-        return run
-
-    def ship_last(self) -> None:
-        block, self._block = self._block, None
-        if block is not None:
-            pairs, self._pairs = self._pairs, []
-            self._copier.copy(pairs)
-            self._ship(block)
-
-    def close(self) -> None:
-        self._copier.close()
-
-
-def _plan(
-    buffer: Buffer, owner: int, before: Stored | None, previous: Previous, filling: _Filling
-) -> Plan:
-    plan = Plan(buffer.path, buffer.kind, len(buffer.view))
-    old = iter(before.pieces if before is not None else ())
+def _looks(buffer: Buffer, stored: Stored | None, previous: Previous) -> list[Look]:
+    old = iter(stored.pieces if stored is not None else ())
+    looks = []
     for live in cut(buffer.view):
         piece = next(old, None)
-        if piece is not None and not previous.may_use(piece):
-            piece = None
-        plan.pieces.append(_look(live, owner, piece, filling))
-    return plan
+        is_of_use = piece is not None and previous.may_use(piece)
+        looks.append(Look(live, piece if is_of_use else None))
+    return looks
 
 
-def _look(live: memoryview, owner: int, piece: Piece | None, filling: _Filling) -> Piece | Change:
-    if piece is None or (not piece.parts and piece.digest == UNKNOWN):
-        return _whole(live, owner, filling)
-    if not piece.parts:
-        is_same = length_of(piece) == len(live) and digest(live) == piece.digest
-        return piece if is_same else _whole(live, owner, filling)
-    sample = _sample(live, piece.parts)
-    if sample:
-        return _whole(live, owner, filling, sample)
-    parts = part_digests(live)
-    if parts == piece.parts and length_of(piece) == len(live):
-        return piece
-    runs = list(_changed_runs(live, parts, piece))
-    if sum(end - start for start, end in runs) > _MOSTLY * len(live):
-        return _whole(live, owner, filling, [(0, parts)])
-    copies = [filling.copy(live[start:end], start, owner) for start, end in runs]
-    return Change(len(live), piece, copies, [(0, parts)])
+class _Stage:
+    """Goes through the pieces one by one, and copies what changed of each."""
+
+    def __init__(self, filling: Filling, pieces: int) -> None:
+        """Fill *filling*; there are so many *pieces* in all."""
+        self.filling = filling
+        self._to_be_sealed = max(_LEAST_SEALED, int(pieces * _SEALED_SHARE))
+
+    def plan(self, buffer: Buffer, owner: int, looks: Sequence[Look]) -> Plan:
+        plan = Plan(buffer.path, buffer.kind, len(buffer.view))
+        for row, look in enumerate(looks):
+            place = _Place(buffer.view, row * PIECE_BYTES, owner)
+            plan.pieces.append(self._look(look, place))
+        return plan
+
+    def _look(self, look: Look, place: _Place) -> Piece | Change:
+        live, piece = look.live, look.before
+        if look.is_same and piece is not None:
+            return piece
+        if piece is None or not piece.parts or look.is_other:
+            return self._whole(live, place, look.sample)
+        marks = _marks(live)
+        parts = b"".join(marks)
+        self.filling.looked_bytes += len(live)
+        if parts == piece.parts and length_of(piece) == len(live):
+            return self._with_digest(live, piece)
+        runs = list(changed_runs(live, marks, piece))
+        if sum([end - start for start, end in runs]) > _MOSTLY * len(live):
+            return self._whole(live, place, [(0, parts)])
+        copies = [self._copy(place, start, end) for start, end in runs]
+        return Change(len(live), piece, copies, [(0, parts)])
+
+    def _whole(
+        self, live: memoryview, place: _Place, looked: Sequence[tuple[int, bytes]] = ()
+    ) -> Change:
+        return Change(len(live), None, [self._copy(place, 0, len(live))], looked)
+
+    def _copy(self, place: _Place, start: int, end: int) -> Run:
+        return self.filling.add(place.view, place.start + start, place.start + end, place.owner)
+
+    def _with_digest(self, live: memoryview, piece: Piece) -> Piece:
+        if piece.digest != UNKNOWN or not self._to_be_sealed:
+            return piece
+        self._to_be_sealed -= 1
+        return with_digest(piece, live)
 
 
-def _whole(
-    live: memoryview, owner: int, filling: _Filling, looked: Sequence[tuple[int, bytes]] = ()
-) -> Change:
-    return Change(len(live), None, [filling.copy(live, 0, owner)], looked)
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a live piece is."""
 
-
-def _sample(live: memoryview, parts: bytes) -> list[tuple[int, bytes]]:
-    """Four parts of *live*, where all four changed; then no more digests are worth their time.
-
-    A training step changes everything; the price of guessing wrong is bytes, never a wrong state.
-    """
-    count = min(len(live), len(parts) // DIGEST_BYTES * PART_BYTES) // PART_BYTES
-    if count < _FEW_PARTS:
-        return []
-    sample = []
-    for row in (0, count // 3, 2 * count // 3, count - 1):
-        mark = digest(live[row * PART_BYTES : (row + 1) * PART_BYTES])
-        if mark == parts[row * DIGEST_BYTES : (row + 1) * DIGEST_BYTES]:
-            return []
-        sample.append((row, mark))
-    return sample
+    view: memoryview
+    """All of its buffer."""
+    start: int
+    owner: int
+    """Index of the buffer."""
 
 
 def part_digests(data: memoryview) -> bytes:
     """The xxh3-128 of each 64 KiB of *data*, joined."""
+    return b"".join(_marks(data))
+
+
+def _marks(data: memoryview) -> list[bytes]:
     take = xxhash.xxh3_128_digest
-    return b"".join(
-        [take(data[start : start + PART_BYTES]) for start in range(0, len(data), PART_BYTES)]
-    )
-
-
-def length_of(piece: Piece) -> int:
-    """Bytes of *piece*."""
-    return sum(part.length for part in piece.slices)
-
-
-def _changed_runs(live: memoryview, parts: bytes, piece: Piece) -> Iterator[tuple[int, int]]:
-    """First and last byte of what is new, part by part, neighbours joined."""
-    old_length = length_of(piece)
-    begun: int | None = None
-    for row, start in enumerate(range(0, len(live), PART_BYTES)):
-        end = min(start + PART_BYTES, len(live))
-        place = slice(row * DIGEST_BYTES, (row + 1) * DIGEST_BYTES)
-        is_comparable = end == min(start + PART_BYTES, old_length)
-        if is_comparable and parts[place] == piece.parts[place]:
-            if begun is not None:
-                yield begun, start
-                begun = None
-        elif begun is None:
-            begun = start
-    if begun is not None:
-        yield begun, len(live)
+    return [take(data[start : start + PART_BYTES]) for start in range(0, len(data), PART_BYTES)]
 
 
 def finished(plan: Plan) -> tuple[Stored, bool]:

@@ -7,9 +7,9 @@ import pytest
 from crash.disk import PART, PIECE, buffer, draft
 from numpy.typing import NDArray
 
-from resume.store import Retention, Store
+from resume.store import Retention, Store, copying
 from resume.store.changes import Change, Plan, Previous, stage
-from resume.store.extents import UNKNOWN, extents_of
+from resume.store.extents import UNKNOWN, digest, extents_of
 from resume.store.restore import read_own_tables
 from resume.store.staging import Pool
 from resume.types import Buffer, Manifest
@@ -301,6 +301,47 @@ def test_a_piece_that_was_changed_in_part_has_no_digest_of_its_own(store):
     assert written(store, again) == 0
 
 
+def test_a_piece_that_rests_gets_a_digest_again(store):
+    """At the next save; from then on it is found as a whole, and under any name."""
+    array = noise(PIECE + 20 * PART + 5)
+    parent = save(store, [buffer(array)], None)
+    for place in (3 * PART, PIECE + 19 * PART):
+        array[place] ^= 1
+    parent = save(store, [buffer(array)], parent)
+    assert [one.digest for one in store._known[1][1].pieces] == [UNKNOWN, UNKNOWN]
+
+    resting = save(store, [buffer(array)], parent)
+    pieces = [array[:PIECE], array[PIECE:]]
+    assert [one.digest for one in store._known[1][1].pieces] == [digest(one) for one in pieces]
+    renamed = save(store, [buffer(array, "other")], resting)
+    array[3 * PART] ^= 1
+    again = save(store, [buffer(array, "other")], renamed)
+    array[3 * PART] ^= 1
+    back = save(store, [buffer(array, "other")], again)
+    longer = np.concatenate([array, noise(PART, 3)])
+    grown = save(store, [buffer(longer, "other")], back)
+
+    assert [written(store, one) for one in (resting, renamed, again)] == [0, 0, PART]
+    assert written(store, back) == PART
+    assert written(store, grown) == PART + 5
+
+
+def test_after_a_burst_of_changes_few_pieces_get_a_digest_at_each_save(store):
+    """So no pause is much longer than others: eight of them, or a sixteenth."""
+    arrays = [noise(2 * PART, seed) for seed in range(20)]
+    parent = save(store, [buffer(one) for one in arrays], None)
+    for array in arrays:
+        array[0] ^= 1
+
+    left = []
+    for _ in range(5):
+        parent = save(store, [buffer(one) for one in arrays], parent)
+        stored = store._known[1][1:]
+        left.append(sum(piece.digest == UNKNOWN for one in stored for piece in one.pieces))
+
+    assert left == [20, 12, 4, 0, 0]
+
+
 def test_what_changes_back_is_right(store):
     """The parts before it are known, and they are others."""
     array = noise(PIECE)
@@ -532,8 +573,9 @@ def test_a_whole_piece_that_changes_between_sample_and_copy_is_told(store, caplo
     assert bytes(read(store, made)[0]) == array.tobytes()
 
 
-def test_a_piece_that_changes_behind_its_copy_is_told(store, caplog):
+def test_a_piece_that_changes_behind_its_copy_is_told(store, caplog, monkeypatch):
     """The first part of each piece is looked at again when all is staged."""
+    monkeypatch.setattr(copying, "_processors", lambda: 1)  # then no copy is made later
     array = noise(2 * PIECE)
     before = array.copy()
     calls = []

@@ -1,14 +1,11 @@
-"""The pool of staging memory, and the copies into it: bounded, used again, never left hanging."""
+"""The pool of staging memory: bounded, used again, never left hanging."""
 
 from __future__ import annotations
 
 import threading
 
-import numpy as np
 import pytest
 
-from resume.store import copying
-from resume.store.copying import Copier
 from resume.store.extents import PIECE_BYTES
 from resume.store.staging import MEMORY_BYTES, Block, Pool, StagingBrokenError
 
@@ -167,52 +164,3 @@ def test_where_nobody_can_give_back_the_pool_is_not_bounded():
 
     assert pool.is_bounded
     assert len(taken(pool)) == 1
-
-
-# --- copies ---
-
-
-def pairs(sizes):
-    """Places and what belongs there."""
-    sources = [np.random.default_rng(size).integers(0, 256, size, np.uint8) for size in sizes]
-    return [(memoryview(bytearray(len(one))), memoryview(one)) for one in sources]
-
-
-@pytest.mark.parametrize("processors", [1, 2])
-@pytest.mark.parametrize(
-    "sizes", [[], [1], [5 * MIB + 3], [MIB] * 9, [8 * MIB, 1], [1, 8 * MIB], [3, 4 * MIB, 5, 6]]
-)
-def test_every_byte_is_copied(monkeypatch, sizes, processors):
-    """By one thread or two, whatever the sizes; twice with one copier."""
-    monkeypatch.setattr(copying, "_processors", lambda: processors)
-    threads = threading.active_count()
-    copier = Copier()
-    some = pairs(sizes)
-
-    copier.copy(some)
-    copier.copy(more := pairs([2 * size for size in sizes]))
-    copier.close()
-
-    assert all(target == source for target, source in [*some, *more])
-    assert threading.active_count() == threads
-
-
-def test_what_the_other_thread_meets_is_raised(monkeypatch):
-    """A half that was not copied is no copy: no hang, and no garbage."""
-    monkeypatch.setattr(copying, "_processors", lambda: 2)
-    copier = Copier()
-    good, bad = pairs([4 * MIB, 4 * MIB])
-
-    with pytest.raises(ValueError, match="read-only"):
-        copier.copy([good, (bad[0].toreadonly(), bad[1])])
-    copier.copy([good])
-    copier.close()
-
-    assert good[0] == good[1]
-
-
-def test_closing_a_copier_that_never_had_a_thread():
-    """Twice, too."""
-    copier = Copier()
-    copier.close()
-    copier.close()
