@@ -22,7 +22,7 @@ from resume.errors import (
     StoreError,
     UnpicklableError,
 )
-from resume.pickling import Reducers
+from resume.pickling import Reducers, Spare
 from resume.position import Position
 from resume.settings import Settings, plain_json
 from resume.snapshot import Scene, Snapshot, capture
@@ -55,6 +55,7 @@ class Engine:
         self._pending: Pending | None = None
         self._began_at = time.monotonic()
         self._elapsed_before_s = 0.0
+        self._spare = Spare()
         self._sets = True
         self._shapes: dict[str, str] = {}
         self._warned: set[str] = set()
@@ -133,6 +134,7 @@ class Engine:
         Who interrupts the wait does not stop the writing.
         """
         pending, self._pending = self._pending, None
+        self._spare = Spare()
         self.store.unlock()  # when the writer has ended
         if pending is not None:
             pending.when_done(lambda: tell(pending.error) if pending.error is not None else None)
@@ -258,7 +260,13 @@ class Engine:
         # and comes back with a new name or type
         shapes = {name: type(value).__qualname__ for name, value in scene.names.items()}
         sets = self._sets or shapes != self._shapes
-        snapshot = capture(scene, reducers=reducers, sets=sets, previews=self._settings.previews)
+        snapshot = capture(
+            scene,
+            reducers=reducers,
+            sets=sets,
+            previews=self._settings.previews,
+            spare=self._spare,
+        )
         if sets:
             self._sets = snapshot.encoded.has_sets
         self._shapes = shapes

@@ -21,7 +21,7 @@ from typing import Any
 from resume import rng
 from resume.call import SECRET, is_simple
 from resume.errors import RestoreError, UnpicklableError
-from resume.pickling import Approve, Decoded, Encoded, Reducers, decode, encode
+from resume.pickling import Approve, Decoded, Encoded, Reducers, Spare, decode, encode
 from resume.types import Content, Skipped, Variable
 
 _RNG = ".rng"
@@ -83,15 +83,27 @@ class Snapshot:
 
 
 def capture(
-    scene: Scene, *, reducers: Reducers, sets: bool = True, previews: bool = True
+    scene: Scene,
+    *,
+    reducers: Reducers,
+    sets: bool = True,
+    previews: bool = True,
+    spare: Spare | None = None,
 ) -> Snapshot:
     """Encode *scene*.
+
+    Args:
+        scene: What is alive now.
+        reducers: The user's own, by type.
+        sets: Keep the order of sets.
+        previews: Put short texts of the values into the table of variables.
+        spare: What one capture leaves for the next; it holds no object of either.
 
     Raises:
         UnpicklableError: A variable that cannot be saved shares an object with one that is.
     """
     with _no_collection():
-        return _captured(scene, reducers, sets=sets, previews=previews)
+        return _captured(scene, reducers, spare, sets=sets, previews=previews)
 
 
 @contextlib.contextmanager
@@ -99,7 +111,8 @@ def _no_collection() -> Iterator[None]:
     """Meanwhile the cyclic collector waits: it would walk the state many times, and find nothing.
 
     What pickle makes for an instance (its dict, when first asked for) counts as growth: 143
-    collections on the way through 100,000 instances, a fifth of the time of a first save.
+    collections on the way through 100,000 instances, a fifth of the time of a first save, and a
+    quarter of that of a restore, which makes all of the state anew.
     """
     # Off for all threads. Of two saves at once the first to end turns it on for both, which costs
     # the other time and no more; a program that turns it off itself just then has it on again.
@@ -112,7 +125,9 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _captured(scene: Scene, reducers: Reducers, *, sets: bool, previews: bool) -> Snapshot:
+def _captured(
+    scene: Scene, reducers: Reducers, spare: Spare | None, *, sets: bool, previews: bool
+) -> Snapshot:
     roots = dict(scene.names)
     passed = _anchor_arguments(scene)
     anchors = {anchor: scene.passed[name] for name, anchor in passed.items()}
@@ -132,6 +147,7 @@ def _captured(scene: Scene, reducers: Reducers, *, sets: bool, previews: bool) -
         own=scene.own,
         cells=scene.cells,
         sets=sets,
+        spare=spare,
     )
     _refuse_sharing(encoded, {**scene.names, **scene.externals}, scene.externals)
     missing = {skip.name for skip in encoded.skipped}
@@ -365,19 +381,20 @@ def revive(
     Raises:
         RestoreError: A class is gone, a `__setstate__` raised, or objects cannot be paired.
     """
-    decoded: Decoded = decode(
-        content.stream,
-        content.buffers,
-        live=live,
-        anchored=anchored or {},
-        externals=externals or {},
-        untouched=untouched,
-        own=own or {},
-        cells=cells,
-        rename=rename or {},
-        stand_ins=stand_ins,
-        approve=approve,
-    )
+    with _no_collection():
+        decoded: Decoded = decode(
+            content.stream,
+            content.buffers,
+            live=live,
+            anchored=anchored or {},
+            externals=externals or {},
+            untouched=untouched,
+            own=own or {},
+            cells=cells,
+            rename=rename or {},
+            stand_ins=stand_ins,
+            approve=approve,
+        )
     values = dict(decoded.values)
     scenes = tuple(
         LoopScene(

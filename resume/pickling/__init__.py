@@ -9,6 +9,7 @@ from __future__ import annotations
 from resume.pickling.anchors import can_anchor
 from resume.pickling.decode import Approve, Decoded, DecodeProblem, decode
 from resume.pickling.encode import Encoded, encode
+from resume.pickling.picklers import Spare
 from resume.pickling.session import Reducers
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Decoded",
     "Encoded",
     "Reducers",
+    "Spare",
     "can_anchor",
     "decode",
     "encode",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import builtins
+import functools
 import io
-import pickle
 import sys
 import types
 from collections.abc import Callable, Collection, Mapping
@@ -14,10 +14,10 @@ from typing import Any
 from resume.pickling import anchors as anchoring
 from resume.pickling import contents as inside
 from resume.pickling import culprits, deep, sharing, tensors, views
-from resume.pickling import sets as ordering
+from resume.pickling.picklers import Press, Spare, plain_pickler
 from resume.pickling.reducers import Table
 from resume.pickling.session import Reducers, Session
-from resume.pickling.stream import LARGE, Writer, pack
+from resume.pickling.stream import Writer, pack
 from resume.types import Buffer, Skipped
 
 EXCLUDE = "leave it out with Checkpoint(..., exclude=[{name!r}]), or give the class a __getstate__"
@@ -42,6 +42,8 @@ class Encoded:
     """Sets whose order another process may not repeat."""
     graph: sharing.Graph | None = field(repr=False)
     """Knows what is in it, and holds on to all of that; None once it was let go."""
+    give_back: Callable[[], None] | None = field(repr=False)
+    """Lets go of the objects, and leaves the pickler to the next encode."""
 
     @property
     def stream(self) -> bytes:
@@ -62,6 +64,9 @@ class Encoded:
         To be called by the thread that owns the objects: those that nobody else holds end here.
         """
         self.graph = None
+        give_back, self.give_back = self.give_back, None
+        if give_back is not None:
+            give_back()
 
     def _asked(self) -> sharing.Graph:
         if self.graph is None:
@@ -81,6 +86,7 @@ def encode(
     sets: bool = True,
     known_bad: Mapping[str, str] = types.MappingProxyType({}),
     shallow: Collection[str] = (),
+    spare: Spare | None = None,
 ) -> Encoded:
     """Turn *roots* and the contents of *anchors* into one stream.
 
@@ -96,6 +102,7 @@ def encode(
         sets: Keep the order of sets. Off saves a third of the time on large dicts.
         known_bad: Roots that failed before, with the reason: left out without a try.
         shallow: Names of anchors whose parts keep no identity of their own.
+        spare: What one save leaves for the next, once `Encoded.forget` was called.
 
     Returns:
         The graph. A root that cannot be saved is in `skipped`; the rest is whole.
@@ -111,7 +118,7 @@ def encode(
     levels: dict[str, int] = {}
     while True:
         session = Session(reducers=reducers, cells=cells, own=own)
-        attempt = _Attempt(session, with_sets=sets)
+        attempt = _Attempt(session, spare or Spare(), with_sets=sets)
         attempt.run(
             {name: value for name, value in roots.items() if name not in skipped},
             {name: value for name, value in anchors.items() if name not in skipped},
@@ -129,42 +136,15 @@ def encode(
                 skipped[name] = skip
 
 
-class _Pickler(pickle.Pickler):
-    """The C pickler, with room for the two hooks on the instance: no class, no cycle per save."""
-
-
-def _pickler(session: Session, out: Any, callback: Any, *, with_sets: bool) -> pickle.Pickler:
-    table = Table(session)
-    table[ordering.SetRecord] = ordering.reduce_record
-    known = table.__getitem__
-    kinds = frozenset({set, frozenset})
-
-    def reducer_override(thing: Any) -> Any:
-        reducer = known(type(thing))
-        return NotImplemented if reducer is None else reducer(session, thing)
-
-    def persistent_id(thing: Any) -> Any:
-        if type(thing) in kinds and id(thing) not in session.anchored:
-            return ordering.record(session, thing)
-        return None
-
-    made: Any = _Pickler(out, 5, buffer_callback=callback)
-    made.reducer_override = reducer_override
-    if with_sets:
-        made.persistent_id = persistent_id
-    return made  # type: ignore[no-any-return]
-
-
 class _Attempt:
     """One pass over all roots. Where a root fails the memo is soiled, and a new pass is due."""
 
-    def __init__(self, session: Session, *, with_sets: bool) -> None:
+    def __init__(self, session: Session, spare: Spare, *, with_sets: bool) -> None:
         self.session = session
         self.table = Table(session)
         self.writer = Writer()
-        self.pickler = _pickler(
-            session, self.writer, _taker(session, self.writer), with_sets=with_sets
-        )
+        self.spare = spare
+        self.press: Press
         self.with_sets = with_sets
         self.failed: dict[str, Skipped] = {}
         self.ends: list[tuple[Any, str]] = []
@@ -194,7 +174,12 @@ class _Attempt:
             if anchor.kind == "tensor":
                 tensors.note_tensor(self.session, anchor.thing)
         self._blueprints()
-        self.pickler.memo = {id(a.thing): (i, a.thing) for i, a in enumerate(self.anchors)}
+        self.press = self.spare.lend(
+            self.session,
+            self.writer,
+            [anchor.thing for anchor in self.anchors],
+            with_sets=self.with_sets,
+        )
         self.session.anchored = {id(a.thing): a for a in self.anchors}
         self.head["anchors"] = [
             (a.names or [a.root], a.steps, a.path, a.kind, inside.shape_of(a.thing, a.kind))
@@ -232,12 +217,13 @@ class _Attempt:
             has_sets=self.session.has_sets,
             unordered_sets=self.session.unordered,
             graph=sharing.Graph(
-                sharing.Memo(self.pickler, self.writer),
+                sharing.Memo(self.press.pickler, self.writer),
                 self.ends,
                 self.anchors,
                 self.session.made,
                 self.session.own,
             ),
+            give_back=functools.partial(self.spare.take_back, self.press, self.writer.size),
         )
 
     def _cuts(
@@ -263,7 +249,7 @@ class _Attempt:
         # so that a class that is gone is told with the variable that needs it.
         places = {id(anchor.thing): index for index, anchor in enumerate(self.anchors)}
         out = io.BytesIO()
-        pickler = _pickler(self.session.again(), out, None, with_sets=False)
+        pickler = plain_pickler(self.session.again(), out)
         for anchor in self.anchors:
             try:
                 pickler.dump(inside.blueprint(anchor, self.session, places))
@@ -289,7 +275,7 @@ class _Attempt:
         before = writer.size + writer.outside
         wrapped = (value,)
         try:
-            self.pickler.dump(wrapped)
+            self.press.pickler.dump(wrapped)
         except MemoryError:
             raise
         except Exception as why:  # noqa: BLE001 - the user's code runs here
@@ -304,22 +290,6 @@ class _Attempt:
             found = culprits.find(thing, path, why, self.session)
             remedy = found.remedy or EXCLUDE.format(name=name)
             self.failed[name] = Skipped(name, found.path, found.type, found.why, remedy)
-
-
-def _taker(session: Session, writer: Writer) -> Callable[[pickle.PickleBuffer], bool]:
-    """What the pickler asks about a buffer: False takes it out of the stream."""
-
-    # No method of the attempt: that would be a cycle through the pickler, whose memo holds the
-    # whole state until the collector comes (tests/unit/pickling/test_encode.py).
-    def take(buffer: pickle.PickleBuffer) -> bool:
-        kind, session.kind = session.kind or "raw", ""
-        view = buffer.raw()
-        if view.nbytes < LARGE:
-            return True
-        writer.add(view, kind)
-        return False
-
-    return take
 
 
 def _hidden() -> list[anchoring.Anchor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import datetime as dt
 import enum
 import functools
@@ -15,7 +16,7 @@ import sys
 import types
 import uuid
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -80,26 +81,55 @@ class Memo:
             if other is not thing:
                 raise _NotMetError
 
-        self._pickler.persistent_id = only_thing
+        try:
+            return _reference(self._answer(thing, only_thing))
+        except _NotMetError:
+            return -1
+
+    def note(self, things: Sequence[Any]) -> bool:
+        """Give *things* the first places of an empty memo, as if they had gone through.
+
+        The pickler notes a container before it turns to its first part, where it is stopped, and
+        another object once it has been told by what it is made: by nothing, it is told here.
+
+        Returns:
+            Whether they have them; else nothing is sure about the memo.
+        """
+
+        def no_part(other: Any) -> int | None:
+            if other is thing:
+                return None
+            if other is list or other is _NO_ARGUMENTS:
+                return 0  # what `_nothing` says, without a place of its own
+            raise _NotMetError
+
+        for thing in things:
+            with contextlib.suppress(_NotMetError):
+                self._answer(thing, no_part)
+        return not things or self.place_of(things[-1]) == len(things) - 1
+
+    def _answer(self, thing: Any, hook: Callable[[Any], int | None]) -> bytes:
+        """What the pickler writes for *thing*, where *hook* is asked about all its parts."""
+        self._pickler.persistent_id = hook
         self._pickler.reducer_override = _nothing
         self._writer.answer = b""
         try:
             self._pickler.dump(thing)
-        except _NotMetError:
-            return -1
-        else:
-            return _reference(self._writer.answer)
+            return self._writer.answer
         finally:
             self._writer.answer = None
             self._pickler.persistent_id = self._pickler.reducer_override = _nothing
 
 
 class _NotMetError(Exception):
-    """The pickler looks into an object, so it does not know it."""
+    """The pickler looks into an object, so it did not know it; it has noted it before."""
+
+
+_NO_ARGUMENTS = ()
 
 
 def _nothing(_thing: Any) -> tuple[type, tuple[()]]:
-    return list, ()
+    return list, _NO_ARGUMENTS
 
 
 def _reference(said: bytes) -> int:

@@ -6,6 +6,7 @@ import gc
 import weakref
 from collections import OrderedDict
 from enum import IntEnum
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -192,3 +193,27 @@ def test_the_collector_is_back_after_a_save_that_was_cut_short(collector):
         capture(Scene({"x": Interrupts()}), reducers={})
 
     assert gc.isenabled()
+
+
+class WatchesItsReturn:
+    """Tells, while it is restored, whether the collector is on."""
+
+    seen: ClassVar[list[bool]] = []
+
+    def __setstate__(self, state):
+        self.seen.append(gc.isenabled())
+
+    def __getstate__(self):
+        return {"a": 1}
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_the_collector_waits_while_a_state_is_restored_and_is_then_as_it_was(is_on, collector):
+    snapshot = capture(Scene({"x": [WatchesItsReturn()]}), reducers={})
+    WatchesItsReturn.seen.clear()
+    (gc.enable if is_on else gc.disable)()
+
+    revive(Content(snapshot.encoded.stream), loops=0, live={})
+
+    assert [False] == WatchesItsReturn.seen
+    assert is_on == gc.isenabled()
