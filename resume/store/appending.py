@@ -7,21 +7,24 @@ interpreter: each return from one may wait five milliseconds for a busy main loo
 
 from __future__ import annotations
 
-import hashlib
-import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import TypeAlias
 
+import xxhash
 import zstandard
 
-from resume.store.changes import part_digests
-from resume.store.extents import DIGEST_BYTES, RAW, ZSTD, Extent, Known, Slice, digest
+from resume.store.extents import PART_BYTES, RAW, ZSTD, Extent, Known, Slice, digest
 from resume.store.files import Disk
+from resume.store.hashing import BodyHash, Part
 from resume.store.staging import Block, Run
 
 AUTO_LEVEL = 1
-_WORTH_A_THREAD = 1 << 20
+_WORTH_PUTTING_OFF = 1 << 20
+_SLOW_BYTES_PER_S = 64 << 20
+"""A disk that takes fewer may have no cache: what was written is not soon read back, and the sha256
+takes little of the time."""
 _SAMPLE_BYTES = 16 << 10
 _SAMPLE_PARTS = 4
 _WORTH = 0.85
@@ -43,40 +46,40 @@ class BodyWriter:
         *,
         is_awaited: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Append to the new file *descriptor*.
+        """Append to the new file *descriptor*, which will be called *name*.
 
-        While the writing *is_awaited* the program stands still, and a second processor may hash.
+        While the writing *is_awaited* the program stands still, and the sha256 is put off.
         """
         self.disk = disk
         self.name = name
         self.descriptor = descriptor
         self.offset = 0
-        self.sha256 = hashlib.sha256()
+        self.hash = BodyHash()
         self._level = level
         self._is_awaited = is_awaited
         self._compressor = zstandard.ZstdCompressor(level=AUTO_LEVEL if level is None else level)
 
     def write(self, data: bytes | memoryview) -> None:
         """Append *data*."""
-        if len(data) >= _WORTH_A_THREAD and self._is_awaited():
-            self._write_and_hash(data)
-        else:
-            self.disk.write(self.descriptor, data)
-            self.sha256.update(data)
-        self.offset += len(data)
+        self._append([data], lambda: [(len(data), digest(data))])
 
-    def _write_and_hash(self, data: bytes | memoryview) -> None:
-        beside = threading.Thread(target=self.sha256.update, args=(data,), name="resume-hash")
-        try:
-            beside.start()
-        except RuntimeError:  # the interpreter ends
-            self.sha256.update(data)
+    def _append(
+        self, pieces: Sequence[bytes | memoryview], parts: Callable[[], Sequence[Part]]
+    ) -> None:
+        """Append *pieces*; *parts* tells the digests of what they consist of."""
+        size = sum(len(data) for data in pieces)
+        is_put_off = size >= _WORTH_PUTTING_OFF and self._is_awaited()
+        began = time.perf_counter()
+        for data in pieces:
             self.disk.write(self.descriptor, data)
-            return
-        try:
-            self.disk.write(self.descriptor, data)
-        finally:
-            beside.join()
+        self.offset += size
+        if is_put_off and size < _SLOW_BYTES_PER_S * (time.perf_counter() - began):
+            is_put_off = False
+        if is_put_off or self.hash.is_behind:
+            self.hash.put_off(parts())
+        else:
+            for data in pieces:
+                self.hash.update(data)
 
     def take(self, block: Block, known: Known) -> None:
         """Write what *block* holds, but for what is *known* to lie in a body already."""
@@ -86,9 +89,8 @@ class BodyWriter:
     def _take_runs(self, memory: memoryview, runs: Sequence[Run], known: Known) -> None:
         fresh: dict[tuple[bytes, int], Run] = {}
         repeated = []
+        digest_runs(runs)
         for run in runs:
-            run.parts = part_digests(run.data)
-            run.digest = run.parts if len(run.parts) == DIGEST_BYTES else digest(run.data)
             key = run.digest, len(run.data)
             found = known.find(*key)
             if found is not None:
@@ -133,8 +135,10 @@ class BodyWriter:
         for (start, end), mark in zip(spans, marks, strict=True):
             extents.append(Extent(self.name, offset, end - start, end - start, RAW, mark))
             offset += end - start
-        for start, end in stretches(spans):
-            self.write(memory[start:end])
+        self._append(
+            [memory[start:end] for start, end in stretches(spans)],
+            lambda: [(one.stored, one.digest) for one in extents],
+        )
         return extents
 
     def _compress(self, raws: Sequence[memoryview]) -> list[bytes]:
@@ -147,6 +151,25 @@ class BodyWriter:
         if not spans or self._level == 0:
             return False
         return self._level is not None or is_worth_it(memory, spans, self._compressor)
+
+
+def digest_runs(runs: Iterable[Run]) -> None:
+    """Take the digests of *runs*, of those where that is not done yet."""
+    for run in runs:
+        if not run.digest:
+            run.parts, run.digest = _digests(run.data)
+
+
+def _digests(data: memoryview) -> tuple[bytes, bytes]:
+    """The xxh3-128 of each 64 KiB of *data*, joined, and that of the whole."""
+    # Both while the bytes are near: one after the other took half as long again.
+    take, whole = xxhash.xxh3_128_digest, xxhash.xxh3_128()
+    marks = []
+    for start in range(0, len(data), PART_BYTES):
+        part = data[start : start + PART_BYTES]
+        whole.update(part)
+        marks.append(take(part))
+    return b"".join(marks), whole.digest()
 
 
 def is_worth_it(

@@ -91,24 +91,25 @@ def write_body(target: Target, path: Path, head: bytes, load: Load, lent: Lent) 
     """
     disk = target.disk
     scratch = files.scratch_beside(path)
-    writer = BodyWriter(
-        disk, path.name, disk.create(scratch), target.level, is_awaited=load.is_awaited
-    )
     try:
+        descriptor = disk.create(scratch)
         try:
+            writer = BodyWriter(
+                disk, path.name, descriptor, target.level, is_awaited=load.is_awaited
+            )
             writer.write(head)
             stored = _store(writer, load, lent)
             stored = carry(stored, lent.bodies, target.place, writer, target.damaged)
-            body = _finish(writer, stored, lent.bodies)
-            if target.fsync:
-                disk.fsync(writer.descriptor)
+            tables, others = _write_tables(writer, stored, lent.bodies)
+            sha256 = writer.hash.finish(scratch, lambda: _sync(target, descriptor))
         finally:
-            os.close(writer.descriptor)
+            os.close(descriptor)
         disk.rename(scratch, path)
     except BaseException:
         files.discard(disk, scratch)
         raise
-    return body
+    ref = BodyRef(path.name, writer.offset, sha256)
+    return Body(ref, (ref, *others), tables, stored)
 
 
 def _store(writer: BodyWriter, load: Load, lent: Lent) -> tuple[Stored, ...]:
@@ -128,7 +129,10 @@ def _store(writer: BodyWriter, load: Load, lent: Lent) -> tuple[Stored, ...]:
     return tuple(stored)
 
 
-def _finish(writer: BodyWriter, stored: tuple[Stored, ...], lent: Mapping[str, BodyRef]) -> Body:
+def _write_tables(
+    writer: BodyWriter, stored: tuple[Stored, ...], lent: Mapping[str, BodyRef]
+) -> tuple[dict[str, Any], Sequence[BodyRef]]:
+    """Where the tables of *stored* are now, and which other bodies they name."""
     used = {part.extent.body for one in stored for piece in one.pieces for part in piece.slices}
     others = [body for name, body in lent.items() if name in used and name != writer.name]
     tables = encode_tables(stored, [writer.name, *(one.name for one in others)])
@@ -138,5 +142,9 @@ def _finish(writer: BodyWriter, stored: tuple[Stored, ...], lent: Mapping[str, B
         "sha256": hashlib.sha256(tables).hexdigest(),
     }
     writer.write(tables)
-    ref = BodyRef(writer.name, writer.offset, writer.sha256.hexdigest())
-    return Body(ref, (ref, *others), place, stored)
+    return place, others
+
+
+def _sync(target: Target, descriptor: int) -> None:
+    if target.fsync:
+        target.disk.fsync(descriptor)

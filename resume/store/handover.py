@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Protocol, TypeAlias
 
+from resume.store.appending import digest_runs
 from resume.store.changes import Plan
 from resume.store.pending import Pending
 from resume.store.staging import Block, Pool, StagingBrokenError
+from resume.store.threads import started
 from resume.types import Manifest
 
 Ship: TypeAlias = Callable[[Block], None]
@@ -60,8 +62,8 @@ class _Beside:
 
     The thread starts when the staging is done, or the pool used up: until then it would only
     compete with the program for processor, memory and interpreter, and prolong the pause. At the
-    very end of the interpreter, where no thread can start any more (3.12 and
-    later), the writing is done here.
+    end of the interpreter, where no thread can start any more (3.12: from the functions of `atexit`
+    on; 3.11 and 3.13 let them start threads), the writing is done here.
     """
 
     def __init__(self, pending: Pending, act: Act, pool: Pool) -> None:
@@ -74,14 +76,19 @@ class _Beside:
 
     def ship(self, block: Block) -> None:
         """Let the writer have *block*."""
+        is_used_up = self._pool.is_used_up
+        if is_used_up and self._is_started:
+            digest_runs(block.runs)  # else the program would only wait, and the writer digest it
         self._blocks.put(block)
-        if self._pool.is_used_up:
+        if is_used_up:
+            self._pool.is_waited_for = True
             self._start()
             # where no thread can start, all blocks wait for the end of the staging
             self._pool.is_bounded = self._is_started
 
     def finish(self, plans: Sequence[Plan] | None) -> None:
         """All blocks are shipped, and this is the plan; None gives the save up."""
+        self._pool.is_waited_for = False
         self._blocks.put(plans)
         self._start()
         if not self._is_started:
@@ -94,11 +101,7 @@ class _Beside:
         thread = threading.Thread(
             target=self._write, name="resume-writer", kwargs={"beside": True}, daemon=False
         )
-        try:
-            thread.start()
-        except RuntimeError:  # the interpreter ends, or the system has no thread to give
-            return
-        self._is_started = True
+        self._is_started = started(thread)
 
     def _write(self, *, beside: bool) -> None:
         # A Ctrl-C in `Thread.start` leaves open whether the thread runs, so another may be started.

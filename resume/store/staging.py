@@ -78,7 +78,8 @@ class Pool:
         """Something has changed for who waits."""
         self._is_broken = False
         self.is_waited_for = False
-        """Whether the program stands still until a block comes back."""
+        """Whether the program stands still for the writer: from where the blocks do not suffice,
+        until all is staged."""
         self.is_bounded = True
         """Off only where nobody could give a block back before the last is taken."""
 
@@ -96,7 +97,6 @@ class Pool:
                 return Block(np.empty(self._block_bytes, np.uint8).data)
             self.is_waited_for = True
             self._news.get()
-            self.is_waited_for = False
         raise StagingBrokenError
 
     @property

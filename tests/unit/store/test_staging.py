@@ -89,9 +89,10 @@ class Taker(threading.Thread):
 
 
 def test_who_finds_nothing_free_waits_until_a_block_is_given_back():
-    """And says so meanwhile: the writer may hurry."""
+    """And says so until all is staged: the writer may hurry."""
     pool = Pool(4 * MIB)
     block = pool.take()
+    assert not pool.is_waited_for
     waiting = Taker(pool)
     assert waiting.is_alive()
     assert pool.is_waited_for
@@ -101,6 +102,8 @@ def test_who_finds_nothing_free_waits_until_a_block_is_given_back():
 
     assert waiting.got is not None
     assert waiting.got.memory is block.memory
+    assert pool.is_waited_for
+    pool.mend()
     assert not pool.is_waited_for
 
 
