@@ -124,8 +124,11 @@ class SecondThread:
         if self._is_busy:
             why = self._done.get()
             self._is_busy = False
-            if why is not None:
-                raise why
+            try:
+                if why is not None:
+                    raise why
+            finally:
+                del why  # it holds this frame: a cycle would keep the caller's alive
 
     def close(self) -> None:
         """Let the thread end, when it is done with its task."""

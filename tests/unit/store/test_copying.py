@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import weakref
 from functools import partial
 
 import numpy as np
@@ -72,6 +73,29 @@ def test_what_the_other_thread_meets_is_raised(second, monkeypatch):
     second.wait()
 
     assert done == [2]
+
+
+def test_what_is_raised_keeps_no_frame_alive(second, monkeypatch):
+    """The collector may wait for long, and the frames of a save hold the program's."""
+    monkeypatch.setattr(copying, "_processors", lambda: 2)
+
+    class Held:
+        pass
+
+    def save():
+        held = Held()
+        second.begin(partial(divmod, 1, 0))
+        try:
+            second.wait()
+        except ZeroDivisionError:
+            return weakref.ref(held)
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert save()() is None
+    finally:
+        gc.enable()
 
 
 def test_there_is_no_thread_for_one_processor(second, monkeypatch):
