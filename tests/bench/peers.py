@@ -207,7 +207,7 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--states", default="all", help=f"of: {', '.join(STATES)}")
     parser.add_argument("--peers", default="all", help=f"of: {', '.join(map(_key, CONTENDERS))}")
     parser.add_argument("--repetitions", type=int, default=5, help="rounds")
-    parser.add_argument("--changes", type=int, default=2, help="changes measured in one process")
+    parser.add_argument("--changes", type=int, default=3, help="changes measured in one process")
     parser.add_argument("--size", type=size_in_bytes, default="1GiB")
     parser.add_argument("--budget", type=float, default=120.0, help="seconds for one process")
     parser.add_argument("--folder", type=Path, help="on the disk to measure (default: temporary)")
