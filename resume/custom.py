@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from resume.errors import ConfigError
 
-_lock = threading.Lock()
 _reducers: dict[type, Callable[[Any], Any]] = {}
 _renames: dict[str, str] = {}
 
@@ -27,18 +25,15 @@ def add_types(
     for old, new in (rename or {}).items():
         if not all(isinstance(name, str) and "." in name for name in (old, new)):
             raise ConfigError(f"rename= takes full names, 'module.Class', not {old!r}: {new!r}")
-    with _lock:
-        _reducers.update(table or {})
-        _renames.update(rename or {})
+    _reducers.update(table or {})
+    _renames.update(rename or {})
 
 
 def current_reducers() -> Mapping[type, Callable[[Any], Any]]:
     """The table of reducers, as it is now."""
-    with _lock:
-        return dict(_reducers)
+    return _reducers.copy()
 
 
 def current_renames() -> Mapping[str, str]:
     """The table of renamed classes, as it is now."""
-    with _lock:
-        return dict(_renames)
+    return _renames.copy()

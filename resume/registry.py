@@ -1,4 +1,8 @@
-"""The runs that are live in this process: who holds a name, what a fork and an exit do to them."""
+"""The runs that are live in this process: who holds a name, what a fork and an exit do to them.
+
+There is no lock here: the collector closes a run in any thread, at any line, and may wait there for
+a writer. So what is shared are lists and dicts, each changed by single steps of the interpreter.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +41,6 @@ class LiveRun(Protocol):
         """The interpreter ends."""
 
 
-_lock = threading.RLock()
 _live: list[Callable[[], LiveRun | None]] = []
 """References, so that an object given by `of=` is not kept alive by being known here."""
 _unreported: list[tuple[ResumeError, str]] = []
@@ -51,32 +54,31 @@ def add(run: LiveRun, *, weakly: bool = False) -> None:
     """Keep *run* until it is closed; *weakly*: as long as somebody else does."""
     global _script  # noqa: PLW0603 - gone from __main__ when the script has ended
     _script = getattr(sys.modules.get("__main__"), "__file__", None) or _script
-    with _lock:
-        _live.append(weakref.ref(run) if weakly else lambda: run)
+    _live.append(weakref.ref(run) if weakly else lambda: run)
 
 
 def _runs() -> list[LiveRun]:
-    return [run for run in (get() for get in _live) if run is not None]
+    return [run for run in (get() for get in _live.copy()) if run is not None]
 
 
 def remove(run: LiveRun) -> None:
     """*run* is closed."""
-    with _lock:
-        _live[:] = [get for get in _live if get() not in (None, run)]
+    for get in _live.copy():
+        if get() in (None, run):
+            with contextlib.suppress(ValueError):  # another thread was faster
+                _live.remove(get)
 
 
 def close_dead(is_same: Callable[[LiveRun], bool]) -> None:
     """Close runs that *is_same* and whose owner has ended, though a traceback holds its frame."""
-    with _lock:
-        dead = [run for run in _runs() if is_same(run) and not run.is_alive()]
-    for run in dead:
-        run.close()
+    for run in _runs():
+        if is_same(run) and not run.is_alive():
+            run.close()
 
 
 def find(is_same: Callable[[LiveRun], bool]) -> LiveRun | None:
     """The live run that *is_same*, None where there is none."""
-    with _lock:
-        return next((run for run in _runs() if is_same(run)), None)
+    return next((run for run in _runs() if is_same(run)), None)
 
 
 def remember_objects(key: tuple[str, str], objects: Sequence[Any]) -> None:
@@ -90,20 +92,17 @@ def remember_objects(key: tuple[str, str], objects: Sequence[Any]) -> None:
             held.append(weakref.ref(thing))
         except TypeError:
             held.append(lambda thing=thing: thing)
-    with _lock:
-        _ended_calls[key] = held
+    _ended_calls[key] = held
 
 
 def forget_objects(key: tuple[str, str]) -> None:
     """The call that *key* tells of was cut short: another try belongs to the same call."""
-    with _lock:
-        _ended_calls.pop(key, None)
+    _ended_calls.pop(key, None)
 
 
 def met_other_objects(key: tuple[str, str], objects: Sequence[Any]) -> bool:
     """Whether a call of this process that ended normally was given other objects than these."""
-    with _lock:
-        held = _ended_calls.get(key)
+    held = _ended_calls.get(key)
     if held is None:
         return False
     return len(held) != len(objects) or any(
@@ -113,14 +112,13 @@ def met_other_objects(key: tuple[str, str], objects: Sequence[Any]) -> bool:
 
 def report_later(error: ResumeError, file: str) -> None:
     """Keep an error that could not be raised in code of *file* for the next call, or the end."""
-    with _lock:
-        _unreported.append((error, file))
+    _unreported.append((error, file))
 
 
 def raise_unreported() -> None:
     """Raise what could not be raised before, once."""
-    with _lock:
-        errors, _unreported[:] = list(_unreported), []
+    errors = _unreported.copy()
+    del _unreported[: len(errors)]
     if errors:
         raise errors[0][0]
 
@@ -146,8 +144,6 @@ def interrupt_again() -> None:
 
 def _after_fork_in_child() -> None:
     # the state belongs to the parent: the child neither saves nor holds a lock
-    global _lock  # noqa: PLW0603 - another thread of the parent may have held it at the fork
-    _lock = threading.RLock()
     for run in _runs():
         run.switch_off()
     _live.clear()

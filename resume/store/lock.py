@@ -10,6 +10,8 @@ What does not work, and what is done:
 - flock in one process: a second descriptor is refused like another process. A table of what this
   process holds says so in words.
 - fork: the child has the same open file, and unlocking there unlocks the parent. It only closes.
+- forgotten stores: the collector drops one in any thread, at any line, and who takes a lock at that
+  time may wait for that very thread. So giving back never waits: it is left to who is at work.
 - File systems without locks: a claim file made with O_EXCL, touched every ten seconds; one that
   nobody touched for a minute is taken over.
 
@@ -27,13 +29,14 @@ import secrets
 import socket
 import threading
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 from resume.errors import CheckpointBusyError
 from resume.store import files
 from resume.store.files import Disk
+from resume.store.threads import started
 from resume.units import show_seconds
 
 LOCK_NAME = "lock"
@@ -48,6 +51,8 @@ _RECORD_BYTES = 1 << 16
 _held: dict[str, PlaceLock] = {}
 _guard = threading.RLock()
 """Reentrant: the collector may release a forgotten store while this thread takes a lock."""
+_given_back: list[PlaceLock] = []
+"""Still to be released, by whoever has the guard or gets it next."""
 
 
 class _Hold(Protocol):
@@ -86,22 +91,31 @@ class PlaceLock:
             OSError: The disk refused.
         """
         key = os.path.realpath(self._place)
-        with _guard:
-            other = _held.get(key)
-            if other is not None and other is not self and other.is_held:
-                who = "another checkpoint of this program"
-                raise busy(self._name, read_holder(self._place), who)
-            self._drop()
-            self._hold = _take(self._place, self._name, self._disk)
-            self._key = key
-            _held[key] = self
+        try:
+            with _guard:
+                _release_given_back()
+                other = _held.get(key)
+                if other is not None and other is not self and other.is_held:
+                    who = "another checkpoint of this program"
+                    raise busy(self._name, read_holder(self._place), who)
+                self.drop()
+                self._hold = _take(self._place, self._name, self._disk)
+                self._key = key
+                _held[key] = self
+        finally:
+            _release_if_free()
 
     def release(self) -> None:
-        """Give the lock back; nothing happens where it is not held."""
-        with _guard:
-            self._drop()
+        """Give the lock back; nothing happens where it is not held.
 
-    def _drop(self) -> None:
+        Waits for no other thread, so finalizers may call it. Where another is at work on a lock,
+        that one does it a moment later.
+        """
+        _given_back.append(self)
+        _release_if_free()
+
+    def drop(self) -> None:
+        """Give it back here; only for who has the guard."""
         hold, self._hold = self._hold, None
         if _held.get(self._key) is self:
             del _held[self._key]
@@ -115,12 +129,34 @@ class PlaceLock:
             hold.forget()
 
 
+def _release_if_free() -> None:
+    guard = _guard
+    while _given_back and guard.acquire(blocking=False):
+        try:
+            _release_given_back()
+        finally:
+            guard.release()
+
+
+def _release_given_back() -> None:
+    for one in iter(_next_given_back, None):
+        one.drop()
+
+
+def _next_given_back() -> PlaceLock | None:
+    try:
+        return _given_back.pop()
+    except IndexError:
+        return None
+
+
 def _forget_all() -> None:
     global _guard  # noqa: PLW0603 - another thread of the parent may have held it during the fork
     _guard = threading.RLock()
     for one in list(_held.values()):
         one.forget()
     _held.clear()
+    _given_back.clear()
 
 
 if hasattr(os, "register_at_fork"):
@@ -243,7 +279,10 @@ class _ClaimHold:
         self._path = path
         self._token = token
         self._pid = os.getpid()
-        self._ended = threading.Event()
+        self._life = threading.Lock()
+        """Free once it has ended. No event: the collector may end it amid the thread's own wait,
+        and those of `threading` are written in Python."""
+        self._life.acquire()
         self._thread = threading.Thread(target=self._beat, name="resume-claim", daemon=True)
 
     @classmethod
@@ -259,27 +298,32 @@ class _ClaimHold:
             raise busy(name, read_holder(place)) from why
         finally:
             files.discard(disk, scratch)
-        hold._thread.start()
+        with ExitStack() as undo:
+            undo.callback(hold.release)
+            if not started(hold._thread):
+                raise OSError(errno.EAGAIN, "no thread can be started that keeps the lock alive")
+            undo.pop_all()
         return hold
 
     def is_whole(self) -> bool:
         return (_read_record(self._path) or {}).get("token") == self._token
 
     def _beat(self) -> None:
-        while not self._ended.wait(HEARTBEAT_S):
+        while not self._life.acquire(timeout=HEARTBEAT_S):
             with suppress(OSError):  # one missed beat is no loss; a lost claim is found by is_whole
                 if self.is_whole():
                     os.utime(self._path)
 
     def release(self) -> None:
-        self._ended.set()
-        self._thread.join()
+        self._life.release()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join()
         if self.is_whole():
             with suppress(OSError):
                 self._path.unlink()
 
     def forget(self) -> None:
-        """In a forked child there is no thread to end, and its parent may hold the event's lock."""
+        """In a forked child there is no thread to end, and the file is the parent's."""
 
 
 def _clear_stale(path: Path, fresh: Path, disk: Disk) -> None:

@@ -17,18 +17,17 @@ import time
 import traceback
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from resume.errors import ResumeError
 from resume.types import Manifest
 
-_in_flight: dict[str, weakref.ref[Pending]] = {}
-"""By real path. The writer's thread holds its `Pending` to its very end.
+_in_flight: list[weakref.ref[Pending]] = []
+"""The writer's thread holds its `Pending` to its very end.
 
-No `WeakValueDictionary`: it calls back when one dies, and a Ctrl-C in there is printed and lost.
+No `WeakSet`: it calls back when one dies, and a Ctrl-C in there is printed and lost.
 """
-_guard = threading.RLock()
-"""Taken again where the collector closes a run amid what it guards."""
 
 
 class Pending:
@@ -39,7 +38,8 @@ class Pending:
         """Of the generation, once it is durable."""
         self.writer_s = 0.0
         """Processor time of the writer's thread, in seconds: no more was taken from the program."""
-        self._place = place
+        self.real_place = os.path.realpath(place)
+        """The folder that it is on its way to."""
         self._runs_in: int | None = None
         self._thread: threading.Thread | None = None
         self._latch = threading.Lock()
@@ -61,10 +61,11 @@ class Pending:
 
     def announce(self) -> None:
         """Let whoever opens the place wait. From here on `run` must follow."""
-        with _guard:
-            for place in [place for place, get in _in_flight.items() if get() is None]:
-                _in_flight.pop(place, None)
-            _in_flight[os.path.realpath(self._place)] = weakref.ref(self)
+        for get in _in_flight.copy():
+            if get() is None:
+                with suppress(ValueError):  # another thread was faster
+                    _in_flight.remove(get)
+        _in_flight.append(weakref.ref(self))
 
     def run(self, act: Callable[[], Manifest], *, beside: bool = False) -> None:
         """Do all of the writing by *act*, *beside* the program or in its own thread.
@@ -81,20 +82,23 @@ class Pending:
             self._error = _without_frames(why)
         finally:
             self.writer_s = time.thread_time() - began if beside else 0.0
-            with _guard:
-                self._is_done = True
-                self._latch.release()
-                then, self._then = self._then, []  # they may hold what holds this
-            for call in then:
-                call()
+            self._is_done = True
+            self._latch.release()
+            self._call_back()
 
     def when_done(self, call: Callable[[], None]) -> None:
         """Call *call* once it is done: in the writer's thread, or now where it is done already."""
-        with _guard:
-            if not self._is_done:
-                self._then.append(call)
-                return
-        call()
+        self._then.append(call)
+        if self._is_done:
+            self._call_back()
+
+    def _call_back(self) -> None:
+        while self._then:
+            try:
+                call = self._then.pop(0)  # it may hold what holds this
+            except IndexError:
+                return  # another thread found it
+            call()
 
     def wait(self) -> Manifest:
         """The manifest, when it is durable; raises what the writer met."""
@@ -150,16 +154,13 @@ def when_settled(place: Path, call: Callable[[], None]) -> None:
 def _on_its_way_to(place: Path) -> Pending | None:
     if not _in_flight:
         return None
-    with _guard:
-        get = _in_flight.get(os.path.realpath(place))
-        return get() if get is not None else None
-
-
-def _forget_all() -> None:
-    global _guard  # noqa: PLW0603 - another thread of the parent may have held it during the fork
-    _guard = threading.RLock()
-    _in_flight.clear()
+    real_place = os.path.realpath(place)
+    for get in reversed(_in_flight.copy()):
+        pending = get()
+        if pending is not None and pending.real_place == real_place:
+            return pending
+    return None
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_all)
+    os.register_at_fork(after_in_child=_in_flight.clear)

@@ -15,6 +15,7 @@ from crash.disk import WithoutLinks, WithoutLocks, in_child, save, which_state
 
 from resume.errors import CheckpointBusyError, StoreError
 from resume.store import Store, lock
+from resume.store.files import Disk
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
@@ -181,7 +182,6 @@ def test_a_silent_claim_is_taken_over(tmp_path):
 @needs_fork
 def test_a_dead_claim_of_this_machine_is_taken_over_at_once(tmp_path):
     """Its process is gone."""
-    assert in_child(claimed(tmp_path).lock) != 0 or True
     store = claimed(tmp_path)
 
     def dies():
@@ -223,6 +223,102 @@ def test_a_lost_claim_is_noticed_at_the_next_save(tmp_path):
     assert [one.number for one in store.entries()] == [1]
     store.unlock()
     assert (store.place / lock.CLAIM_NAME).exists()
+
+
+class Meanwhile(WithoutLocks):
+    """While one thread publishes its claim, another does *act*, and the first waits for it."""
+
+    def __init__(self, act) -> None:
+        super().__init__()
+        self._act = act
+        self.has_ended = []
+
+    def link(self, source, target) -> None:
+        super().link(source, target)
+        if not self.has_ended:
+            thread = threading.Thread(target=self._act, daemon=True)
+            thread.start()
+            thread.join(10)
+            self.has_ended.append(not thread.is_alive())
+
+
+@pytest.mark.parametrize("kind", [Disk, WithoutLocks])
+def test_the_collector_waits_for_nobody_who_takes_a_lock(tmp_path, kind):
+    """It drops a store in any thread: also in one that who takes the lock waits for."""
+    forgotten = [Store(tmp_path, "forgotten", disk=kind())]
+    forgotten[0].lock()
+    disk = Meanwhile(forgotten.clear)
+    store = Store(tmp_path, "x", disk=disk)
+
+    store.lock()
+
+    assert disk.has_ended == [True]
+    again = Store(tmp_path, "forgotten", disk=kind())
+    again.lock()
+    again.unlock()
+    store.unlock()
+
+
+def test_a_lock_that_was_given_back_meanwhile_can_be_taken_again(tmp_path):
+    """By the thread that gave it back, while another is still at work on its own."""
+    first = claimed(tmp_path)
+    first.lock()
+    disk = Meanwhile(first.unlock)
+
+    Store(tmp_path, "y", disk=disk).lock()
+    first.lock()
+
+    assert disk.has_ended == [True]
+    assert first.holder()["pid"] == os.getpid()
+    first.unlock()
+    assert first.holder() is None
+
+
+def test_a_claim_may_be_dropped_by_its_own_heartbeat(tmp_path, monkeypatch):
+    """The collector runs in that thread as in any other, amid its wait."""
+    monkeypatch.setattr(lock, "HEARTBEAT_S", 0.01)
+    held = [claimed(tmp_path)]
+    place = held[0].place
+    utime = os.utime
+
+    def drop(path):
+        utime(path)
+        if threading.current_thread().name == "resume-claim":
+            held.clear()
+
+    monkeypatch.setattr(os, "utime", drop)
+    held[0].lock()
+    deadline = time.time() + 10
+    while (held or (place / lock.CLAIM_NAME).exists()) and time.time() < deadline:
+        time.sleep(0.01)
+
+    assert not held
+    assert not (place / lock.CLAIM_NAME).exists()
+    assert not any(one.name == "resume-claim" for one in threading.enumerate())
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (RuntimeError("can't start new thread"), StoreError),
+        (KeyboardInterrupt(), KeyboardInterrupt),
+    ],
+)
+def test_a_claim_without_a_heartbeat_is_given_back(tmp_path, monkeypatch, error, told):
+    """The system has no thread left, or a Ctrl-C comes amid its start: nobody is kept out."""
+    store = claimed(tmp_path)
+
+    def fails(thread):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fails)
+        with pytest.raises(told):
+            store.lock()
+
+    assert not (store.place / lock.CLAIM_NAME).exists()
+    store.lock()
+    store.unlock()
 
 
 def test_a_holders_record_that_says_nothing(tmp_path):
