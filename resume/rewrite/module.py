@@ -1,0 +1,191 @@
+"""One module, rewritten: its code, the positions in it, and the rest from any of them on."""
+
+from __future__ import annotations
+import __future__
+
+import ast
+import copy
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from types import CodeType
+from typing import Any
+
+from resume.rewrite.blocks import Block, blocks_of
+from resume.rewrite.definitions import definitions_before
+from resume.rewrite.lower import lower_module
+from resume.rewrite.positions import Numbering
+from resume.rewrite.quiet import Calls, Outside
+from resume.rewrite.relocate import Relocation, Table, codes_in
+from resume.rewrite.residual import (
+    Rest,
+    SuperWithArguments,
+    Suspension,
+    residual_function,
+)
+from resume.rewrite.safety import Place, places_of
+from resume.rewrite.scopes import scopes_of
+from resume.rewrite.starts import nesting_of, starts_in
+from resume.rewrite.unit import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Helpers:
+    """What rewritten code calls; it holds them as constants, so no namespace shows them."""
+
+    types: frozenset[type]
+    """Types whose iterators can be saved as they are."""
+    iterate: Callable[[Any], Any]
+    """Makes an iterator that can be saved, of anything else; what has none it returns as it is, so
+    that the error is the program's own."""
+    hide: Callable[[Any], Any]
+    """Takes the hidden names out of what `locals()`, `vars()` or `dir()` gave."""
+    following: Callable[[], Callable[[], Any]]
+    """Residuals only: returns what goes on with the next saved frame."""
+    entered: Callable[[Any], Any]
+    """Residuals only: a context manager that exits the given one and enters nothing."""
+    again: Callable[[Any, Any], Any]
+    """Residuals only: the saved iterator's successor, from its iterable evaluated again."""
+    delegate: Callable[[Any], Any]
+    """Residuals only: a generator that yields once (to be asked), and then is the given one."""
+
+    def named(self) -> dict[str, Any]:
+        """Return them by their names, with the builtins that the program may have rebound."""
+        own = {field.name: getattr(self, field.name) for field in fields(self)}
+        builtin = {"type": type, "slice": slice, "super": super, "BaseException": BaseException}
+        return own | builtin
+
+
+class RewrittenModule:
+    """The source of one module, lowered and compiled."""
+
+    def __init__(
+        self, filename: str, tree: ast.Module, unit: Unit, flags: int, helpers: Helpers
+    ) -> None:
+        self.filename = filename
+        self.blocks: dict[int, Block] = blocks_of(tree, unit)
+        """By id."""
+        self.codes: dict[int, CodeType] = {}
+        """By id of the block: the code that runs in a program that was not resumed."""
+        self._unit, self._tree, self._flags = unit, tree, flags
+        self._relocation = Relocation(unit.numbers, unit.hoisted, helpers.named())
+        self._places: dict[int, dict[int, Place]] = {}
+        self._starts: dict[int, dict[int, int]] = {}
+
+    def compiled(self) -> RewrittenModule:
+        """Compile the whole module."""
+        self.code = self._relocation.relocate(self._compile(self._tree))
+        for code in codes_in(self.code):
+            number = self._relocation.tables[id(code)].block
+            if number in self.blocks:
+                self.codes.setdefault(number, code)
+        return self
+
+    @property
+    def tables(self) -> dict[int, Table]:
+        """By `id(code)`: which id each instruction has. Residuals are entered as they are made."""
+        return self._relocation.tables
+
+    def places(self, block: int) -> dict[int, Place]:
+        """Return all positions of a block by their ids, with what may be done there."""
+        if block not in self._places:
+            self._places[block] = places_of(self.blocks[block], self._unit)
+        return self._places[block]
+
+    def starts(self, code: CodeType) -> dict[int, int]:
+        """Return code unit -> id of the statement that begins there; of blocks only."""
+        table = self.tables[id(code)]
+        if table.block not in self.blocks:
+            return {}
+        if id(code) not in self._starts:
+            nesting = nesting_of(self.blocks[table.block], self._unit.numbers)
+            self._starts[id(code)] = starts_in(table, nesting)
+        return self._starts[id(code)]
+
+    def residual(self, block: int, where: Suspension) -> CodeType:
+        """Return the code that goes on from *where*.
+
+        For the module it is executed in its globals, the bound names in place. For a function it
+        takes one argument, a dict with the values of the bound names that are not in cells; its
+        free names are the cells of the frame, made there or not.
+
+        Raises:
+            RestoreError: The block has no such position, or nothing can be entered again there.
+        """
+        if block:
+            return self._residual_function(self.blocks[block], where)
+        tree = ast.Module(Rest(self.blocks[0], self._unit, where).statements(), [])
+        return self._relocation.relocate(self._compile(copy.deepcopy(tree)))
+
+    def definitions(self, position: int) -> CodeType:
+        """Return the code that defines again what the module had defined before a position."""
+        body = list(definitions_before(self._tree.body, position))
+        return self._relocation.relocate(self._compile(ast.Module(body, [])))
+
+    def _residual_function(self, block: Block, where: Suspension) -> CodeType:
+        plain = self.codes[block.number]
+        own = {*plain.co_varnames, *plain.co_cellvars}
+        variables = {name for name in own if name.startswith(".") or block.scope.is_local(name)}
+        cells = [name for name in plain.co_cellvars if name in variables]
+        outer = [*cells, *plain.co_freevars]
+        tree = residual_function(block, self._unit, where, sorted(variables - set(outer)), outer)
+        tree = copy.deepcopy(tree)
+        if block.first_argument is not None and "__class__" in plain.co_freevars:
+            tree = SuperWithArguments(block.first_argument).visit(tree)
+        made = self._relocation.relocate(
+            self._compile(tree), within=(plain.co_name, plain.co_qualname)
+        )
+        tables = self._relocation.tables
+        return next(
+            code
+            for code in codes_in(made)
+            if tables[id(code)].is_residual and tables[id(code)].block == block.number
+        )
+
+    def _compile(self, tree: ast.Module) -> CodeType:
+        code = compile(tree, self.filename, "exec", self._flags, dont_inherit=True)
+        assert isinstance(code, CodeType)
+        return code
+
+
+def _future_flags(body: Iterable[ast.stmt]) -> int:
+    flags = 0
+    for statement in body:
+        if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
+            for alias in statement.names:
+                flags |= getattr(__future__, alias.name).compiler_flag
+    return flags
+
+
+def _prepared(source: str | bytes, filename: str, outside: Outside) -> tuple[ast.Module, Unit]:
+    tree = ast.parse(source, filename)
+    numbers = Numbering()
+    numbers.number(tree)
+    scopes = scopes_of(tree)
+    calls = Calls(tree, scopes, outside).survey()
+    return tree, Unit(numbers, scopes, calls, set(calls.suspending))
+
+
+def survey(source: str | bytes, filename: str, module: str) -> Outside:
+    """Tell what the other modules must know of one before they are rewritten."""
+    return _prepared(source, filename, Outside())[1].calls.outline(module)
+
+
+def rewrite(
+    source: str | bytes, filename: str, helpers: Helpers, outside: Outside | None = None
+) -> RewrittenModule:
+    """Rewrite the source of a module: it behaves as before, and can be entered again.
+
+    Args:
+        source: The text of the module.
+        filename: What its code and tracebacks say.
+        helpers: What the rewritten code calls.
+        outside: What is known of the other modules that are rewritten; None: there are none.
+
+    Raises:
+        SyntaxError: The source is none.
+        UnsupportedCodeError: It is too large, or the interpreter compiles it to unknown code.
+    """
+    tree, unit = _prepared(source, filename, outside or Outside())
+    flags = _future_flags(tree.body)
+    lower_module(tree, unit)
+    return RewrittenModule(filename, tree, unit, flags, helpers).compiled()

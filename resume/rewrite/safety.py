@@ -1,0 +1,190 @@
+"""Which ids a frame can be entered again at, and for the others why not."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from resume.rewrite.blocks import Block, is_hidden
+from resume.rewrite.operands import callee_slot, operands
+from resume.rewrite.positions import YIELDS, id_of
+from resume.rewrite.scopes import OPAQUE, SCOPES
+from resume.rewrite.spilling import is_super
+from resume.rewrite.unit import Unit
+
+
+class Kind(Enum):
+    """What stands at a position."""
+
+    STATEMENT = "statement"
+    LOOP = "loop"
+    """A `for`: its next item is taken there, and a generator may run meanwhile."""
+    CALL = "call"
+    YIELD = "yield"
+    DELEGATION = "yield from"
+
+
+@dataclass(frozen=True, slots=True)
+class Callee:
+    """What a call calls: `root.attribute.attribute`, to be told without running anything."""
+
+    root: str
+    """A variable, hidden or not; `super()` where that is meant."""
+    attributes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One position of a block."""
+
+    number: int
+    kind: Kind
+    line: int
+    """Line in the source."""
+    refused: str | None = None
+    """Why no frame can be entered again here; None where it can."""
+    callee: Callee | None = None
+    """Of a call: what it calls."""
+    pending: tuple[Callee, ...] = ()
+    """Methods that were looked up before and wait for this call: a residual looks them up again,
+    so a save must find that each is a plain function of its class."""
+    iterator: str | None = None
+    """Of a loop or a delegation: the hidden name of its iterator."""
+
+
+@dataclass(slots=True)
+class _Look:
+    unit: Unit
+    found: dict[int, Place] = field(default_factory=dict)
+    why: str | None = None
+    """Set while inside a statement that cannot be entered again."""
+
+
+def places_of(block: Block, unit: Unit) -> dict[int, Place]:
+    """Return all positions of a block by their ids."""
+    if block.is_plain:
+        return {}
+    look = _Look(unit)
+    _statements(block.body, look)
+    return look.found
+
+
+def _statements(body: Iterable[ast.stmt], look: _Look) -> None:
+    for statement in body:
+        before = look.why
+        look.why = before or look.unit.closed.get(id_of(statement))
+        _statement(statement, look)
+        look.why = before
+
+
+def _statement(node: ast.stmt, look: _Look) -> None:
+    if is_hidden(node):
+        return
+    is_loop = isinstance(node, ast.For)
+    iterator = look.unit.iterators.get(id_of(node)) if is_loop else None
+    _add(node, Kind.LOOP if iterator else Kind.STATEMENT, look, iterator=iterator)
+    if isinstance(node, SCOPES):
+        return
+    if isinstance(node, ast.TryStar):
+        _refused_inside(node, "an `except*` statement runs", look)
+        return
+    if isinstance(node, ast.Match):
+        _expression(node.subject, (), look)
+        for case in node.cases:
+            _statements(case.body, look)
+        return
+    for name, value in ast.iter_fields(node):
+        if name == "finalbody":
+            for statement in value:
+                _refused_inside(statement, "a `finally` block runs", look)
+        elif name == "target" and is_loop:
+            continue
+        else:
+            _field(value, look)
+
+
+def _field(value: object, look: _Look) -> None:
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, ast.stmt):
+            _statements([item], look)
+        elif isinstance(item, ast.expr):
+            _expression(item, (), look)
+        elif isinstance(item, ast.withitem):
+            _expression(item.context_expr, (), look)
+        elif isinstance(item, ast.ExceptHandler):
+            _statements(item.body, look)
+
+
+def _expression(node: ast.expr, pending: tuple[Callee, ...], look: _Look) -> None:
+    if isinstance(node, OPAQUE):
+        return
+    before = look.why
+    look.why = before or look.unit.closed.get(id_of(node))
+    if id_of(node) in look.unit.suspending:
+        if isinstance(node, ast.Call):
+            _add(node, Kind.CALL, look, pending=pending, callee=_callee(node))
+        elif isinstance(node, ast.YieldFrom):
+            _add(node, Kind.DELEGATION, look, pending=pending, iterator=".y")
+        elif isinstance(node, YIELDS):
+            _add(node, Kind.YIELD, look, pending=pending)
+    for slot in operands(node):
+        inner = pending
+        if isinstance(node, ast.Call) and slot != callee_slot(node):
+            inner = pending + _lookup(node)
+        _expression(slot.get(), inner, look)
+    look.why = before
+
+
+def _lookup(call: ast.Call) -> tuple[Callee, ...]:
+    """Return the method of a call, where one is looked up."""
+    if not isinstance(call.func, ast.Attribute):
+        return ()
+    found = _callee(call)
+    return (found,) if found else ()
+
+
+def _callee(call: ast.Call) -> Callee | None:
+    node, attributes = call.func, list[str]()
+    while isinstance(node, ast.Attribute):
+        attributes.insert(0, node.attr)
+        node = node.value
+    if isinstance(node, ast.NamedExpr):
+        return Callee(node.target.id, tuple(attributes))
+    if is_super(node):
+        return Callee("super()", tuple(attributes))
+    return Callee(node.id, tuple(attributes)) if isinstance(node, ast.Name) else None
+
+
+def _add(
+    node: ast.expr | ast.stmt,
+    kind: Kind,
+    look: _Look,
+    *,
+    callee: Callee | None = None,
+    pending: tuple[Callee, ...] = (),
+    iterator: str | None = None,
+) -> None:
+    numbers = look.unit.numbers
+    number = numbers.meaning(node.lineno)
+    if number is None or number in look.found:
+        return
+    line = numbers.true_line(node.lineno) or 0
+    look.found[number] = Place(number, kind, line, look.why, callee, pending, iterator)
+
+
+def _refused_inside(node: ast.AST, why: str, look: _Look) -> None:
+    """Note all that stands in a statement that cannot be entered again."""
+    if isinstance(node, ast.stmt):
+        look.why, before = why, look.why
+        _add(node, Kind.STATEMENT, look)
+        look.why = before
+    elif isinstance(node, ast.Call):
+        look.why, before = why, look.why
+        _add(node, Kind.CALL, look)
+        look.why = before
+    if isinstance(node, (*SCOPES, *OPAQUE)):
+        return
+    for child in ast.iter_child_nodes(node):
+        _refused_inside(child, why, look)
