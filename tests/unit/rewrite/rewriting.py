@@ -369,6 +369,7 @@ def stopped_run(source: str, stop: int, *, again: bool = False) -> Run:
     log: list[Any] = []
     names = {"__name__": "program", "log": log, "note": note_into(log)}
     run = Run(module, queue, names, log, stop, again)
+    before = sys.gettrace()  # the coverage of all tests that follow hangs on it
     sys.settrace(run.trace)
     try:
         exec(module.code, names)
@@ -376,7 +377,7 @@ def stopped_run(source: str, stop: int, *, again: bool = False) -> Run:
         if run.joined is None:
             raise  # else it is what came of leaving the frames below
     finally:
-        sys.settrace(None)
+        sys.settrace(before)
     if run.joined is None:
         run.joined = list(log)
     return run
