@@ -1,0 +1,35 @@
+"""One frame of a running program as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import CellType
+from typing import Any
+
+from resume.rewrite import Entry
+
+
+class Postponed(Exception):  # noqa: N818 - no error: the program goes on, and the next point is asked
+    """Now is no time for a save; the text says why, in the program's words."""
+
+
+@dataclass(slots=True, eq=False)
+class FrameRecord:
+    """A frame that is to go on: one of the stack, or a generator's."""
+
+    module: str
+    """Name of the rewritten module."""
+    block: int
+    """Id of the function, lambda or hidden comprehension in it; 0: the module itself."""
+    position: int
+    """Id of the place where it stands."""
+    entry: Entry
+    """How it goes on there."""
+    values: dict[str, Any] = field(default_factory=dict)
+    """By name, hidden names with them: bound variables that lie in no cell. Of a module: the hidden
+    names only, for its variables are its namespace."""
+    cells: dict[str, CellType] = field(default_factory=dict)
+    """By name: the cells of its own and of the functions around it, bound or not."""
+    qualname: str = ""
+    line: int = 0
+    """In the source: for people."""
