@@ -13,7 +13,7 @@ synthetic lines exactly when they have equal real ones, and serials rise in the 
 so whatever the compiler derives from them (the start of an attribute, the end of the call around
 it) can be read back number by number.
 
-What can still go wrong: a statement of more than 4,000 lines has its last lines shown as one, and
+What can still go wrong: a statement of more than 2,000 lines has its last lines shown as one, and
 a file with half a million statements and calls is refused.
 """
 
@@ -30,8 +30,10 @@ from resume.errors import UnsupportedCodeError
 STRIDE = 1 << 19
 """Ids are below it; a synthetic line is `id + STRIDE * offset`."""
 
-MOST_OFFSET = 4000
-"""`lineno` must stay below 2**31."""
+MOST_OFFSET = 2000
+RESUMED = STRIDE << 11
+"""Added to the line of what is left of a statement that had begun: no start is there. Together they
+stay below 2**31, as `lineno` must."""
 
 SILENT = STRIDE - 1
 """Id of instructions that have no place in the source: no line event comes from them."""
@@ -49,6 +51,11 @@ Position: TypeAlias = tuple[int | None, int | None, int | None, int | None]
 def id_of(node: ast.AST) -> int:
     """Return the id that a numbered node carries."""
     return int(node.lineno) % STRIDE  # type: ignore[attr-defined]
+
+
+def is_resumed(line: int | None) -> bool:
+    """Tell whether a synthetic line is that of a statement that had begun before."""
+    return line is not None and line >= RESUMED
 
 
 @dataclass(slots=True)
@@ -155,7 +162,7 @@ class Numbering:
         """Return the line of the source that a synthetic line means."""
         if line is None or line % STRIDE == SILENT:
             return None
-        return self.lines[line % STRIDE] + line // STRIDE if line else 0
+        return self.lines[line % STRIDE] + line % RESUMED // STRIDE if line else 0
 
     def _column(self, serial: int | None) -> int | None:
         if serial is None or not 0 <= serial < len(self.columns):

@@ -19,7 +19,7 @@ from typing import Any
 from resume.errors import UnsupportedCodeError
 from resume.rewrite.blocks import HIDDEN_FUNCTION
 from resume.rewrite.building import MARKER
-from resume.rewrite.positions import STRIDE, Numbering, Position, location_table
+from resume.rewrite.positions import STRIDE, Numbering, Position, is_resumed, location_table
 from resume.rewrite.residual import RESIDUAL
 
 _NOP = dis.opmap["NOP"]
@@ -41,6 +41,8 @@ class Table:
     """It goes on from the middle of the block."""
     ids: tuple[int | None, ...]
     """By code unit (`f_lasti // 2`); caches have the id of the instruction before them."""
+    resumed: frozenset[int]
+    """Code units of statements that had begun before the residual."""
 
 
 class Relocation:
@@ -84,7 +86,8 @@ class Relocation:
         )
         ids = tuple(self._numbers.meaning(line) for line, *_ in positions)
         block = 0 if is_module else self._block(code)
-        self.tables[id(made)] = Table(made, block, code.co_name == RESIDUAL, ids)
+        resumed = frozenset(i for i, (line, *_) in enumerate(positions) if is_resumed(line))
+        self.tables[id(made)] = Table(made, block, code.co_name == RESIDUAL, ids, resumed)
         return made
 
     def _name(self, code: CodeType) -> str:

@@ -12,9 +12,10 @@ A loop that is entered in its middle becomes: the rest of this pass, once, and t
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard, TypeVar
 
 from resume.errors import RestoreError
 from resume.rewrite.blocks import Block, is_hidden
@@ -29,12 +30,15 @@ from resume.rewrite.building import (
     silent,
     store,
 )
-from resume.rewrite.positions import id_of
+from resume.rewrite.positions import RESUMED, id_of, is_resumed
 from resume.rewrite.rest import Entry, holds, rest_of
-from resume.rewrite.scopes import SCOPES
+from resume.rewrite.scopes import OPAQUE, SCOPES
 from resume.rewrite.unit import Unit
 
 _ONCE = ".once"
+
+N = TypeVar("N", bound=ast.AST)
+S = TypeVar("S", bound=ast.stmt)
 
 LOCALS = ".locals"
 """The one argument of a residual function: the values of the bound names."""
@@ -114,7 +118,7 @@ class Rest:
         if self._in_any(node.orelse):
             return self._from(node.orelse)
         test = self._expression(node.test)
-        return [ast.copy_location(ast.If(test, node.body, node.orelse), node)]
+        return [_resumed(ast.If(test, node.body, node.orelse), node)]
 
     def _for(self, node: ast.For) -> list[ast.stmt]:
         name = self._unit.iterators[id_of(node)]
@@ -139,7 +143,7 @@ class Rest:
     @staticmethod
     def _same_for(node: ast.For, source: ast.expr) -> ast.For:
         loop = ast.For(node.target, source, node.body, node.orelse, None)
-        return ast.copy_location(loop, node)
+        return _resumed(loop, node)
 
     @staticmethod
     def _once(body: list[ast.stmt], behind: list[ast.stmt]) -> ast.stmt:
@@ -153,7 +157,7 @@ class Rest:
             return [self._once(self._from(node.body), [node])]
         test = self._expression(node.test)
         once = self._once(list(node.body), [node])
-        return [ast.copy_location(ast.If(test, [once], node.orelse), node)]
+        return [_resumed(ast.If(test, [once], node.orelse), node)]
 
     def _with(self, node: ast.With) -> list[ast.stmt]:
         item = node.items[0]
@@ -161,24 +165,24 @@ class Rest:
         assert isinstance(manager, ast.NamedExpr)
         if not self._in_any(node.body):
             again = ast.withitem(self._expression(manager), item.optional_vars)
-            return [ast.copy_location(ast.With([again], node.body), node)]
+            return [_resumed(ast.With([again], node.body), node)]
         body = self._from(node.body)
         name = manager.target.id
         if name in self._where.reentered:
-            return [ast.copy_location(ast.With([item], body), node)]
+            return [_resumed(ast.With([item], body), node)]
         entered = placed(ast.Call(helper("entered"), [load(name)], []), manager)
-        return [ast.copy_location(ast.With([ast.withitem(entered)], body), node)]
+        return [_resumed(ast.With([ast.withitem(entered)], body), node)]
 
     def _try(self, node: ast.Try) -> list[ast.stmt]:
         if self._in_any(node.body):
             body = self._from(node.body)
             whole = ast.Try(body, node.handlers, node.orelse, node.finalbody)
-            return [ast.copy_location(whole, node)]
+            return [_resumed(whole, node)]
         in_else = self._in_any(node.orelse)
         inner = self._from(node.orelse) if in_else else [self._handled(node)]
         if not node.finalbody:
             return inner
-        return [ast.copy_location(ast.Try(inner, [], [], node.finalbody), node)]
+        return [_resumed(ast.Try(inner, [], [], node.finalbody), node)]
 
     def _handled(self, node: ast.Try) -> ast.stmt:
         """Raise the exception again, and go on in its handler."""
@@ -194,7 +198,7 @@ class Rest:
             if self._in_any(case.body):
                 return self._from(case.body)
         subject = self._expression(node.subject)
-        return [ast.copy_location(ast.Match(subject, node.cases), node)]
+        return [_resumed(ast.Match(subject, node.cases), node)]
 
     # -- simple statements
 
@@ -207,13 +211,42 @@ class Rest:
                 fields[name] = self._expression(value)
                 if isinstance(node, ast.Assert) and name == "msg":
                     fields["test"] = placed(ast.Constant(value=False), node.test)
-        return [ast.copy_location(type(node)(**fields), node)]
+        return [_resumed(type(node)(**fields), node)]
 
     def _from_expressions(self, values: list[object]) -> list[object]:
         for index, value in enumerate(values):
             if isinstance(value, ast.expr) and holds(value, self._number):
                 return [self._expression(value), *values[index + 1 :]]
         return values
+
+
+def _resumed(left: S, node: ast.stmt) -> S:
+    """Return what is *left* of *node*, which had begun: no frame may begin it there again.
+
+    What it shares with the block is copied as far as that is marked: statements in it are whole.
+    """
+    return _marked(ast.copy_location(left, node))
+
+
+def _marked(node: N) -> N:
+    new = copy.copy(node)
+    if hasattr(new, "lineno") and not is_resumed(new.lineno):
+        new.lineno += RESUMED
+        new.end_lineno += RESUMED  # type: ignore[attr-defined]
+    if isinstance(node, OPAQUE):
+        return new
+    for name, value in ast.iter_fields(node):
+        if isinstance(value, list):
+            setattr(new, name, [_marked(part) if _is_header(part) else part for part in value])
+        elif _is_header(value):
+            setattr(new, name, _marked(value))
+    return new
+
+
+def _is_header(part: object) -> TypeGuard[ast.AST]:
+    return isinstance(part, ast.AST) and not isinstance(
+        part, (ast.stmt, ast.ExceptHandler, ast.match_case)
+    )
 
 
 def is_in(statement: ast.stmt, number: int) -> bool:
@@ -263,6 +296,8 @@ def _binding(
     unreached: list[ast.stmt] = [assign(name, ast.Constant(None)) for name in variables]
     if block.is_generator:
         unreached.append(ast.Expr(ast.Yield(None)))
+    if "__class__" in outer:  # who looks at a call of `super()` that is over may ask for it
+        unreached.append(ast.Expr(load("__class__")))
     bind: list[ast.stmt] = [
         assign(name, ast.Subscript(load(LOCALS), ast.Constant(name), ast.Load()))
         for name in where.bound

@@ -6,7 +6,8 @@ and handlers stand at the end of the code behind whatever was last.
 
 What we do: an instruction begins a statement when the one before it in the code belongs to another
 statement that is not inside this one (a `while` begins again at its test), and when it is of a kind
-that begins one: clean-up code begins by popping and swapping.
+that begins one: clean-up code begins by popping and swapping. In a residual, what is left of a
+statement that had begun is none: the loop that goes on, the `with` that was entered.
 """
 
 from __future__ import annotations
@@ -110,7 +111,8 @@ def starts_in(table: Table, nesting: Nesting) -> dict[int, int]:
             before != statement
             and (statement in nesting.whiles or not nesting.is_inside(before, statement))
         )
-        if changes and begins(name) and statement not in nesting.handlers:
+        is_whole = statement not in nesting.handlers and unit not in table.resumed
+        if changes and begins(name) and is_whole:
             found[unit] = statement
         before = statement
     return found

@@ -9,6 +9,7 @@ import gc
 import io
 import itertools
 import sys
+import threading
 import traceback
 import types
 from collections.abc import Callable, Iterator
@@ -135,6 +136,31 @@ class Stopped(BaseException):
     """Ends the frames that were left; their clean-up is not looked at."""
 
 
+def outside_of_tracing(act: Callable[[], None], trace: Any) -> None:
+    """Call *act* as a tracer cannot: in a thread of its own, where events are traced again.
+
+    With *trace*, or as all new threads are: the coverage of what *act* calls hangs on that.
+    """
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        before = sys.gettrace()
+        try:
+            if trace is not None:
+                sys.settrace(trace)
+            act()
+        except BaseException as error:
+            raised.append(error)
+        finally:
+            sys.settrace(before)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if raised:
+        raise raised[0]
+
+
 @dataclass
 class Run:
     """One run of a program that stops at its *stop*-th safe point and goes on in residuals."""
@@ -150,6 +176,7 @@ class Run:
     postponed: set[str] = field(default_factory=set)
     joined: list[Any] | None = None
     stacks: int = 0
+    """How often it was stopped; 3 where once is all."""
     kinds: set[Entry] = field(default_factory=set)
 
     def trace(self, frame: types.FrameType, event: str, arg: object) -> Any:
@@ -173,13 +200,11 @@ class Run:
             return
         if self.again and self.stacks < 3:
             self.stop = self.points + 2
-        self.stacks += 1
-        sys.settrace(self.trace if self.again and self.stacks < 3 else None)
+        self.stacks += 1 if self.again else 3
         # The frames below are left as they are: what they would still do is not looked at.
-        self.go_on(stack)
+        outside_of_tracing(lambda: self.go_on(stack), self.trace if self.stacks < 3 else None)
         if self.joined is None:
             self.joined = list(self.log)
-        sys.settrace(None)
         raise Stopped
 
     # -- frames to residuals
@@ -404,9 +429,12 @@ def plain_log(source: str) -> list[Any]:
 def every_stop(source: str, *, again: bool = False, stride: int = 1) -> tuple[int, set[str]]:
     """Stop at each safe point in turn; returns how many there are, and why others are none."""
     expected = plain_log(source)
+    most = 0
     for stop in itertools.count(1, stride):
         run = stopped_run(source, stop, again=again)
         assert expected == run.joined, f"stopped at {stop}"
+        most = max(most, run.stacks)
         if run.points < stop:
+            assert most == 3  # else no residual was stopped, or nothing at all
             return run.points, run.postponed
     raise AssertionError

@@ -6,7 +6,7 @@ import dis
 
 from rewriting import make_helpers
 
-from resume.rewrite import rewrite
+from resume.rewrite import Entry, Suspension, rewrite
 
 SOURCE = """
 def f(x):
@@ -60,3 +60,24 @@ def test_clean_up_begins_no_statement():
 def test_other_code_has_no_starts():
     """A class body cannot be entered again."""
     assert lines_of_starts("class A:\n    x = 1\n")["A"] == set()
+
+
+def test_what_had_begun_does_not_begin_again():
+    """In a residual, the statements around its position are left, not begun; what follows is."""
+    source = (
+        "def f(x):\n    with x as y:\n        try:\n            for i in y:\n"
+        "                g(i)\n                h(i)\n        finally:\n            h(0)\n    h(1)\n"
+    )
+    module = rewrite(source, "<p>", make_helpers())
+    block = next(number for number, block in module.blocks.items() if number)
+    places = module.places(block)
+    second = next(n for n, place in places.items() if place.line == 6)
+    bound = ("x", "y", "i", ".i1", ".w1")
+
+    code = module.residual(block, Suspension(second, Entry.BEFORE, bound))
+
+    begun = [places[number].line for number in module.starts(code).values()]
+    assert set(begun) == {5, 6, 8, 9}
+    assert {places[n].line for n in module.starts(module.codes[block]).values()} == {
+        2, 3, 4, 5, 6, 8, 9,
+    }  # fmt: skip
