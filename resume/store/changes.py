@@ -65,21 +65,25 @@ class Previous:
         self._bodies = bodies
         self._exact: dict[tuple[str, str, int], list[Stored]] = defaultdict(list)
         self._loose: dict[tuple[str, str], list[Stored]] = defaultdict(list)
+        self._by_path: dict[str, list[Stored]] = defaultdict(list)
         for one in reversed(tuple(buffers)):
             self._exact[one.path, one.kind, one.size_bytes].append(one)
             self._loose[one.path, one.kind].append(one)
+            self._by_path[one.path].append(one)
         self._taken: set[int] = set()
 
     def pairs(self, buffers: Sequence[Buffer]) -> list[Stored | None]:
         """The earlier buffer that each of *buffers* most likely is: same variable, type and size.
 
-        What is left over is paired whatever its size: an array that grew.
+        What is left over is paired whatever its size: an array that grew; and then whatever its
+        type: bytes that are looked at in another way.
         """
-        exact = [self._take(self._exact[one.path, one.kind, len(one.view)]) for one in buffers]
-        return [
-            found or self._take(self._loose[one.path, one.kind])
-            for one, found in zip(buffers, exact, strict=True)
-        ]
+        found = [self._take(self._exact[one.path, one.kind, len(one.view)]) for one in buffers]
+        for row, one in enumerate(buffers):
+            found[row] = found[row] or self._take(self._loose[one.path, one.kind])
+        for row, one in enumerate(buffers):
+            found[row] = found[row] or self._take(self._by_path[one.path])
+        return found
 
     def _take(self, candidates: list[Stored]) -> Stored | None:
         while candidates:

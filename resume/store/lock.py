@@ -10,8 +10,9 @@ What does not work, and what is done:
 - flock in one process: a second descriptor is refused like another process. A table of what this
   process holds says so in words.
 - fork: the child has the same open file, and unlocking there unlocks the parent. It only closes.
-- forgotten stores: the collector drops one in any thread, at any line, and who takes a lock at that
-  time may wait for that very thread. So giving back never waits: it is left to who is at work.
+- a guard around taking and giving back in this process: the collector drops a forgotten store in
+  any thread, at any line, and who holds the guard may wait for that very thread. The file's own
+  lock tells two threads apart as well; what they share is one list, changed by single steps.
 - File systems without locks: a claim file made with O_EXCL, touched every ten seconds; one that
   nobody touched for a minute is taken over.
 
@@ -46,13 +47,11 @@ STALE_CLAIM_S = 60.0
 
 _BUSY = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES})
 _REFUSED = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL})
-_RECORD_BYTES = 1 << 16
+_CLOSED = -1
 
-_held: dict[str, PlaceLock] = {}
-_guard = threading.RLock()
-"""Reentrant: the collector may release a forgotten store while this thread takes a lock."""
-_given_back: list[PlaceLock] = []
-"""Still to be released, by whoever has the guard or gets it next."""
+_held: list[PlaceLock] = []
+_PATIENCE_S = 1.0
+"""For a lock that another thread of this process is just giving back."""
 
 
 class _Hold(Protocol):
@@ -76,12 +75,14 @@ class PlaceLock:
         self._name = name
         self._disk = disk
         self._hold: _Hold | None = None
-        self._key = ""
+        self.key = ""
+        """The place itself, whatever path led there; empty before it was asked for."""
 
     @property
     def is_held(self) -> bool:
         """Whether this very object holds the lock, and the lock still guards the place."""
-        return self._hold is not None and self._hold.is_whole()
+        hold = self._hold
+        return hold is not None and hold.is_whole()
 
     def acquire(self) -> None:
         """Take the lock, at once or not at all.
@@ -91,36 +92,32 @@ class PlaceLock:
             OSError: The disk refused.
         """
         key = os.path.realpath(self._place)
-        try:
-            with _guard:
-                _release_given_back()
-                other = _held.get(key)
-                if other is not None and other is not self and other.is_held:
-                    who = "another checkpoint of this program"
-                    raise busy(self._name, read_holder(self._place), who)
-                self.drop()
-                self._hold = _take(self._place, self._name, self._disk)
-                self._key = key
-                _held[key] = self
-        finally:
-            _release_if_free()
+        for other in _held.copy():
+            if other is not self and other.key == key and other.is_held:
+                who = "another checkpoint of this program"
+                raise busy(self._name, read_holder(self._place), who)
+        self._drop()
+        self.key = key
+        self._hold = _take_soon(self._place, self._name, self._disk)
+        _held.append(self)
 
     def release(self) -> None:
         """Give the lock back; nothing happens where it is not held.
 
-        Waits for no other thread, so finalizers may call it. Where another is at work on a lock,
-        that one does it a moment later.
+        Waits for no lock, so finalizers may call it.
         """
-        _given_back.append(self)
-        _release_if_free()
+        try:
+            self._drop()
+        finally:
+            self._drop()  # a Ctrl-C came amid the first
 
-    def drop(self) -> None:
-        """Give it back here; only for who has the guard."""
-        hold, self._hold = self._hold, None
-        if _held.get(self._key) is self:
-            del _held[self._key]
+    def _drop(self) -> None:
+        hold = self._hold
         if hold is not None:
             hold.release()
+            self._hold = None
+        with suppress(ValueError):  # not there yet, or not any more
+            _held.remove(self)
 
     def forget(self) -> None:
         """In a forked child: the lock is the parent's."""
@@ -129,34 +126,10 @@ class PlaceLock:
             hold.forget()
 
 
-def _release_if_free() -> None:
-    guard = _guard
-    while _given_back and guard.acquire(blocking=False):
-        try:
-            _release_given_back()
-        finally:
-            guard.release()
-
-
-def _release_given_back() -> None:
-    for one in iter(_next_given_back, None):
-        one.drop()
-
-
-def _next_given_back() -> PlaceLock | None:
-    try:
-        return _given_back.pop()
-    except IndexError:
-        return None
-
-
 def _forget_all() -> None:
-    global _guard  # noqa: PLW0603 - another thread of the parent may have held it during the fork
-    _guard = threading.RLock()
-    for one in list(_held.values()):
+    for one in _held:
         one.forget()
     _held.clear()
-    _given_back.clear()
 
 
 if hasattr(os, "register_at_fork"):
@@ -203,6 +176,23 @@ def _record() -> dict[str, Any]:
     return {"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}
 
 
+def _take_soon(place: Path, name: str, disk: Disk) -> _Hold:
+    until = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            return _take(place, name, disk)
+        except CheckpointBusyError:
+            key = os.path.realpath(place)
+            is_held_here = any(one.key == key and one.is_held for one in _held.copy())
+            ours = (socket.gethostname(), os.getpid())
+            holder = read_holder(place) or {}
+            if is_held_here or (holder.get("host"), holder.get("pid")) != ours:
+                raise
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.002)
+
+
 def _take(place: Path, name: str, disk: Disk) -> _Hold:
     try:
         return _FileHold.take(place, name, disk)
@@ -215,10 +205,13 @@ def _take(place: Path, name: str, disk: Disk) -> _Hold:
 class _FileHold:
     """flock on the lock file, which also says who holds it."""
 
+    _descriptor = _CLOSED
+
     def __init__(self, path: Path, descriptor: int, disk: Disk) -> None:
         self._path = path
-        self._descriptor = descriptor
         self._disk = disk
+        self._pid = os.getpid()
+        self._descriptor = descriptor
 
     @classmethod
     def take(cls, place: Path, name: str, disk: Disk) -> _FileHold:
@@ -260,16 +253,37 @@ class _FileHold:
             return False
 
     def release(self) -> None:
-        """Clear the record and unlock."""
-        with suppress(OSError):
-            os.ftruncate(self._descriptor, 0)
-        with suppress(OSError):
-            self._disk.unlock(self._descriptor)
-        os.close(self._descriptor)
+        """Clear the record, unlock and close; again is nothing.
+
+        A Ctrl-C may come wherever Python code is called, so here is none but the disk's.
+        """
+        descriptor, self._descriptor = self._descriptor, _CLOSED
+        if descriptor == _CLOSED:
+            return
+        try:
+            os.ftruncate(descriptor, 0)
+        except OSError:  # the record says a process that does not hold it: nobody is kept out
+            pass
+        finally:
+            try:
+                self._disk.unlock(descriptor)
+            except OSError:  # closing unlocks, too
+                pass
+            finally:
+                os.close(descriptor)
 
     def forget(self) -> None:
         """Close and no more: unlocking here would unlock the parent."""
-        os.close(self._descriptor)
+        descriptor, self._descriptor = self._descriptor, _CLOSED
+        if descriptor != _CLOSED:
+            os.close(descriptor)
+
+    def __del__(self) -> None:
+        # A Ctrl-C may come between the lock and who was to hold it.
+        if os.getpid() == self._pid:
+            self.release()
+        else:
+            self.forget()
 
 
 class _ClaimHold:
@@ -315,7 +329,8 @@ class _ClaimHold:
                     os.utime(self._path)
 
     def release(self) -> None:
-        self._life.release()
+        if self._life.locked():
+            self._life.release()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join()
         if self.is_whole():

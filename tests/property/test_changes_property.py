@@ -176,6 +176,9 @@ def test_every_generation_of_any_history_is_read_back(tmp_path_factory, memory, 
                 store.read(parent)
         else:
             edit(state, step)
+            paths = {path for path, _, _ in state.arrays}
+            if step[0] == "rename" or len(paths) < len(state.arrays):
+                last = ""  # so are those whose name does not tell any more which they were
 
     assert store.verify() == []
     found = list(store.chain())

@@ -276,8 +276,13 @@ def test_another_type_or_shape_of_the_same_bytes_costs_none(store):
     first = save(store, [buffer(array)], None)
 
     made = save(store, [buffer(array.view("<f4").reshape(-1, 4))], first)
+    array[0] ^= 1
+    changed = save(store, [buffer(array.view("<f4"))], made)
+    again = save(store, [buffer(array.view("<i2"))], changed)
 
     assert written(store, made) == 0
+    assert written(store, changed) == PART
+    assert written(store, again) == 0
 
 
 def test_a_piece_that_was_changed_in_part_has_no_digest_of_its_own(store):
