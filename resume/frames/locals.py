@@ -66,15 +66,20 @@ def namespace_of(frame: FrameType) -> MutableMapping[str, Any]:
     )
 
 
-def read_locals(frame: FrameType) -> dict[str, Any]:
+def read_locals(frame: FrameType, *, hidden: bool = False) -> dict[str, Any]:
     """Return the bound names of *frame* with their values, in a dict of its own.
 
-    For a function: its variables, cell and free ones included. Else the names of its namespace.
+    For a function: its variables, cell and free ones included, and with *hidden* those that begin
+    with a dot. Else the names of its namespace.
     """
     if not is_function_frame(frame):
         return dict(namespace_of(frame))
+    code = frame.f_code
     with variables(frame, aside=True) as held:
-        return {name: held[name] for name in places(frame.f_code) if name in held}
+        if not hidden:
+            return {name: held[name] for name in places(code) if name in held}
+        every = {*code.co_varnames, *code.co_cellvars, *code.co_freevars}
+        return {name: value for name, value in held.items() if name in every}
 
 
 def write_locals(frame: FrameType, values: Mapping[str, Any]) -> list[str]:

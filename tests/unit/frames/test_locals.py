@@ -370,3 +370,14 @@ def test_a_debugger_at_every_line():
     result = Prompt().runcall(traced_owner, lambda frame: read_locals(frame))
 
     assert result == (100, 101, True, 2, 2, None)
+
+
+def test_hidden_names_are_read_on_request():
+    """The iterator of a generator expression has a name that begins with a dot."""
+    inner = (each for each in [1, 2])
+    next(inner)
+
+    values = read_locals(inner.gi_frame, hidden=True)
+
+    assert list(values) == [".0", "each"]
+    assert read_locals(inner.gi_frame) == {"each": 1}
