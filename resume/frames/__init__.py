@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from resume.frames.cells import cell_of, cells_of, has_cell, is_cell_of
+from resume.frames.cells import cell_of, cells_of, has_cell, is_cell_of, search_cells
 from resume.frames.definitions import names_read_in_loop, straight_definitions
 from resume.frames.expressions import call_of_lookup, instruction_at
 from resume.frames.fingerprint import fingerprint, source_digest, source_of
@@ -63,6 +63,7 @@ __all__ = [
     "read_locals",
     "running_frames",
     "safe_point_key",
+    "search_cells",
     "source_digest",
     "source_of",
     "static_looks",

@@ -40,6 +40,39 @@ def cells_of(frame: FrameType, names: Collection[str]) -> dict[str, CellType]:
     return {name: found[name] for name in wanted if name in found}
 
 
+def search_cells(
+    wanted: Iterable[tuple[FrameType, Collection[str]]],
+) -> list[dict[str, CellType]]:
+    """Return the cells behind the names of each frame, by one walk over the heap for all of them.
+
+    For frames of which no function is at hand. Meanwhile the variables hold markers: nothing of
+    this thread runs in between, but another thread that shares them could meet one.
+    """
+    frames = [(frame, [name for name in names if has_cell(frame, name)]) for frame, names in wanted]
+    before = [read_locals(frame) for frame, _ in frames]
+    found: list[dict[str, CellType]] = [{} for _ in frames]
+    was_enabled = gc.isenabled()
+    gc.disable()  # a finalizer could meet a marker
+    try:
+        for frame, names in frames:
+            write_locals(frame, {name: object() for name in names})
+        # Frames may share a cell, which holds the last marker: so look what each has now.
+        markers = [read_locals(frame) for frame, _ in frames]
+        cells = {
+            id(_contents(thing)): thing for thing in gc.get_objects() if type(thing) is CellType
+        }
+        for (_, names), values, mine in zip(frames, markers, found, strict=True):
+            mine.update(
+                {name: cells[id(values[name])] for name in names if id(values[name]) in cells}
+            )
+    finally:
+        for (frame, names), values, mine in zip(frames, before, found, strict=True):
+            _put_back(frame, names, values, mine)
+        if was_enabled:
+            gc.enable()
+    return found
+
+
 def _by_marker(
     frame: FrameType, names: Collection[str], before: dict[str, Any]
 ) -> dict[str, CellType]:
@@ -49,13 +82,23 @@ def _by_marker(
         write_locals(frame, markers)
         _match(gc.get_referrers(*markers.values()), markers, found)
     finally:
-        write_locals(frame, {name: before.get(name) for name in names})
-        unbound = [name for name in names if name not in before]
-        for name in unbound:
-            if name in found:
-                del found[name].cell_contents
-        delete_locals(frame, [name for name in unbound if name not in found])
+        _put_back(frame, names, before, found)
     return found
+
+
+def _put_back(
+    frame: FrameType,
+    names: Collection[str],
+    before: dict[str, Any],
+    found: dict[str, CellType],
+) -> None:
+    """Let the variables be as they were; the cells that were found serve to unbind."""
+    write_locals(frame, {name: before.get(name) for name in names})
+    unbound = [name for name in names if name not in before]
+    for name in unbound:
+        if name in found:
+            del found[name].cell_contents
+    delete_locals(frame, [name for name in unbound if name not in found])
 
 
 def _match(

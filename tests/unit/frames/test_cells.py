@@ -8,7 +8,7 @@ import types
 
 import pytest
 
-from resume.frames import cell_of, cells_of, has_cell, is_cell_of, read_locals
+from resume.frames import cell_of, cells_of, has_cell, is_cell_of, read_locals, search_cells
 
 
 def test_the_cell_is_the_one_that_closures_share():
@@ -162,3 +162,30 @@ def test_a_cell_of_another_name_or_of_no_cell():
         return [is_cell_of(frame, name, first) for name in ("one", "two", "plain")]
 
     assert owner() == [True, False, False]
+
+
+def test_one_search_finds_the_cells_of_many_frames():
+    """Each frame of a recursion has a cell of its own, and shares one with the function around."""
+    total = 0
+
+    def down(depth, frames):
+        nonlocal total
+        mine = depth
+        frames.append(sys._getframe())
+        if depth:
+            return down(depth - 1, frames)
+        found = search_cells([(frame, ("mine", "total", "late", "depth")) for frame in frames])
+        assert [cells["mine"].cell_contents for cells in found] == [3, 2, 1, 0]
+        assert {id(cells["total"]) for cells in found} == {id(down.__closure__[1])}
+        assert len({id(cells["late"]) for cells in found}) == 4
+        assert "depth" not in found[0]
+        with pytest.raises(UnboundLocalError):
+            late
+        if found is None:
+            late = 1
+            return lambda: (mine, late)
+        return total, mine
+
+    assert down.__code__.co_freevars == ("down", "total")
+    assert down(3, []) == (0, 0)
+    assert gc.isenabled()
