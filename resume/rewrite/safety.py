@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from resume.rewrite.blocks import Block, is_hidden
-from resume.rewrite.operands import callee_slot, operands
+from resume.rewrite.operands import callee_slot, operands, root
 from resume.rewrite.positions import YIELDS, id_of
 from resume.rewrite.scopes import OPAQUE, SCOPES
 from resume.rewrite.spilling import is_super
@@ -52,6 +52,8 @@ class Place:
     so a save must find that each is a plain function of its class."""
     iterator: str | None = None
     """Of a loop or a delegation: the hidden name of its iterator."""
+    asked: Callee | None = None
+    """Of a call that can be made again as it stands, its first argument: for `next(generator)`."""
 
 
 @dataclass(slots=True)
@@ -124,7 +126,8 @@ def _expression(node: ast.expr, pending: tuple[Callee, ...], look: _Look) -> Non
     look.why = before or look.unit.closed.get(id_of(node))
     if id_of(node) in look.unit.suspending:
         if isinstance(node, ast.Call):
-            _add(node, Kind.CALL, look, pending=pending, callee=_callee(node))
+            callee, asked = _callee(node), _asked(node)
+            _add(node, Kind.CALL, look, pending=pending, callee=callee, asked=asked)
         elif isinstance(node, ast.YieldFrom):
             _add(node, Kind.DELEGATION, look, pending=pending, iterator=".y")
         elif isinstance(node, YIELDS):
@@ -145,8 +148,22 @@ def _lookup(call: ast.Call) -> tuple[Callee, ...]:
     return (found,) if found else ()
 
 
+def _asked(call: ast.Call) -> Callee | None:
+    """Return the first argument where evaluating all arguments again does and changes nothing."""
+    if not call.args or call.keywords:
+        return None
+    if not all(isinstance(other, ast.Constant) for other in call.args[1:]):
+        return None
+    return None if isinstance(root(call.args[0]), ast.NamedExpr) else _named(call.args[0])
+
+
 def _callee(call: ast.Call) -> Callee | None:
-    node, attributes = call.func, list[str]()
+    return _named(call.func)
+
+
+def _named(node: ast.expr) -> Callee | None:
+    """Return a variable, or attributes of one."""
+    attributes = list[str]()
     while isinstance(node, ast.Attribute):
         attributes.insert(0, node.attr)
         node = node.value
@@ -163,6 +180,7 @@ def _add(
     look: _Look,
     *,
     callee: Callee | None = None,
+    asked: Callee | None = None,
     pending: tuple[Callee, ...] = (),
     iterator: str | None = None,
 ) -> None:
@@ -171,7 +189,7 @@ def _add(
     if number is None or number in look.found:
         return
     line = numbers.true_line(node.lineno) or 0
-    look.found[number] = Place(number, kind, line, look.why, callee, pending, iterator)
+    look.found[number] = Place(number, kind, line, look.why, callee, pending, iterator, asked)
 
 
 def _refused_inside(node: ast.AST, why: str, look: _Look) -> None:

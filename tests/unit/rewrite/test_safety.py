@@ -92,6 +92,28 @@ def test_a_call_tells_what_it_calls(call, callee, pending):
     assert (callee, pending) in [(place.callee, place.pending) for place in found]
 
 
+@pytest.mark.parametrize(
+    ("call", "asked"),
+    [
+        ("slow(a)", Callee("a", ())),
+        ("slow(a.b, None)", Callee("a", ("b",))),
+        ("slow(a, x)", None),
+        ("slow(a, *x)", None),
+        ("slow(a, k=1)", None),
+        ("slow((b := a))", None),
+        ("slow(a[0])", None),
+        ("slow()", None),
+    ],
+)
+def test_a_call_tells_whether_it_can_be_made_again(call, asked):
+    """Only where evaluating its arguments once more does nothing."""
+    module = rewritten(f"def f(a, x):\n    return {call}\n")
+
+    found = at_line(module, 2, Kind.CALL)
+
+    assert [asked] == [place.asked for place in found]
+
+
 def test_super_is_told():
     module = rewritten("class A:\n    def f(self):\n        return super().g(slow(1))\n")
 
