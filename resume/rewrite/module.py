@@ -70,6 +70,7 @@ class RewrittenModule:
         self._relocation = Relocation(unit.numbers, unit.hoisted, helpers.named())
         self._places: dict[int, dict[int, Place]] = {}
         self._starts: dict[int, dict[int, int]] = {}
+        self._suspensions: dict[int, Suspension] = {}
 
     def compiled(self) -> RewrittenModule:
         """Compile the whole module."""
@@ -112,9 +113,16 @@ class RewrittenModule:
             RestoreError: The block has no such position, or nothing can be entered again there.
         """
         if block:
-            return self._residual_function(self.blocks[block], where)
-        tree = ast.Module(Rest(self.blocks[0], self._unit, where).statements(), [])
-        return self._relocation.relocate(self._compile(copy.deepcopy(tree)))
+            code = self._residual_function(self.blocks[block], where)
+        else:
+            tree = ast.Module(Rest(self.blocks[0], self._unit, where).statements(), [])
+            code = self._relocation.relocate(self._compile(copy.deepcopy(tree)))
+        self._suspensions[id(code)] = where
+        return code
+
+    def suspension(self, code: CodeType) -> Suspension | None:
+        """Return where a residual goes on from; None: the code is none."""
+        return self._suspensions.get(id(code))
 
     def definitions(self, position: int) -> CodeType:
         """Return the code that defines again what the module had defined before a position."""

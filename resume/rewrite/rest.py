@@ -6,7 +6,7 @@ import ast
 from enum import Enum
 from typing import Any, cast
 
-from resume.rewrite.building import helper, load, placed
+from resume.rewrite.building import helper, load, placed, store
 from resume.rewrite.operands import Slot, operands
 from resume.rewrite.positions import YIELDS, id_of
 from resume.rewrite.scopes import OPAQUE, walk_frame
@@ -117,6 +117,8 @@ def _hole(node: ast.Call | ast.Yield | ast.YieldFrom | ast.expr, entry: Entry) -
         return placed(ast.Yield(None), node)
     inner = ast.Call(ast.Call(helper("following"), [], []), [], [])
     if entry is Entry.CONSTRUCTOR:
-        pair = ast.Tuple([inner, load(MADE)], ast.Load())
-        return placed(ast.Subscript(pair, ast.Constant(1), ast.Load()), node)
+        # The name is let go at once: it would keep the object alive as long as the frame.
+        cleared = ast.NamedExpr(store(MADE), ast.Constant(None))
+        parts = ast.Tuple([inner, load(MADE), cleared], ast.Load())
+        return placed(ast.Subscript(parts, ast.Constant(1), ast.Load()), node)
     return placed(inner, node)

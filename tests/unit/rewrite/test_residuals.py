@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import sys
 import types
 
 import pytest
@@ -9,7 +11,7 @@ from resumable_programs import PROGRAMS, SLOW
 from rewriting import Queue, delegate, every_stop, make_helpers, stopped_run
 
 from resume.errors import RestoreError
-from resume.rewrite import Entry, Suspension, rewrite
+from resume.rewrite import MADE, Entry, Suspension, rewrite
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -258,3 +260,27 @@ def test_helpers_are_asked_in_the_order_of_the_frames():
 
     assert run.joined == [("slow", 1), 1]
     assert not queue.ready
+
+
+def test_a_made_object_is_not_kept_by_its_hidden_name():
+    """The object is let go as soon as the call that made it has its value."""
+    source = "def f(A):\n    A()\n    return look()\n"
+    helpers = dataclasses.replace(make_helpers(), following=lambda: lambda: None)
+    module = rewrite(source, "<p>", helpers)
+    place = next(each for each in module.places(1).values() if each.callee)
+    code = module.residual(1, Suspension(place.number, Entry.CONSTRUCTOR, ("A", MADE)))
+    names = {"look": lambda: dict(sys._getframe(1).f_locals)}
+
+    seen = types.FunctionType(code, names)({"A": None, MADE: "made"})
+
+    assert {"A": None, MADE: None} == seen
+
+
+def test_a_residual_tells_where_it_goes_on():
+    """And code that is none tells nothing."""
+    module = rewrite("def f(x):\n    x()\n", "<p>", make_helpers())
+    place = next(each for each in module.places(1).values() if each.callee)
+    where = Suspension(place.number, Entry.CALL, ("x",))
+
+    assert module.suspension(module.residual(1, where)) is where
+    assert module.suspension(module.codes[1]) is None
