@@ -180,7 +180,7 @@ def test_one_search_finds_the_cells_of_many_frames():
         assert len({id(cells["late"]) for cells in found}) == 4
         assert "depth" not in found[0]
         with pytest.raises(UnboundLocalError):
-            late
+            late  # noqa: F821
         if found is None:
             late = 1
             return lambda: (mine, late)
