@@ -31,5 +31,9 @@ class FrameRecord:
     cells: dict[str, CellType] = field(default_factory=dict)
     """By name: the cells of its own and of the functions around it, bound or not."""
     qualname: str = ""
+    name: str = ""
+    """Of a generator: its `__name__`, which a program may have set, as the other one."""
+    generator: Any = None
+    """What goes on instead: a call that runs it (`generator.send(x)`) has its next value."""
     line: int = 0
     """In the source: for people."""
