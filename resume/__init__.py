@@ -1,26 +1,33 @@
-"""Long Python computations that survive: kill the program, rerun it, it continues."""
+"""Long Python computations that survive: kill the program, rerun it, it continues.
+
+The names come when they are asked for: `resume run` starts a script that may need none of them, and
+must not pay for numpy on its behalf.
+"""
 
 from __future__ import annotations
 
-from resume.checkpoint import Checkpoint
-from resume.errors import (
-    CaptureError,
-    CheckpointBusyError,
-    CodeChangedError,
-    ConfigChangedError,
-    ConfigError,
-    IntegrityError,
-    Preempted,
-    RestoreError,
-    ResumeError,
-    ResumeWarning,
-    SchemaVersionError,
-    StoreError,
-    TrustError,
-    UnpicklableError,
-)
-from resume.loading import load
-from resume.null import NullCheckpoint
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from resume.checkpoint import Checkpoint
+    from resume.errors import (
+        CaptureError,
+        CheckpointBusyError,
+        CodeChangedError,
+        ConfigChangedError,
+        ConfigError,
+        IntegrityError,
+        Preempted,
+        RestoreError,
+        ResumeError,
+        ResumeWarning,
+        SchemaVersionError,
+        StoreError,
+        TrustError,
+        UnpicklableError,
+    )
+    from resume.loading import load
+    from resume.null import NullCheckpoint
 
 __version__ = "1.0.0.dev0"
 
@@ -43,3 +50,20 @@ __all__ = [
     "UnpicklableError",
     "load",
 ]
+
+_HOMES = {"Checkpoint": "checkpoint", "NullCheckpoint": "null", "load": "loading"}
+"""Modules of the names that are no errors."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415 - of no use to a script that asks nothing
+
+    found: object = getattr(import_module(f"resume.{_HOMES.get(name, 'errors')}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
