@@ -3,6 +3,29 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from opcode import opmap
+from types import CodeType
+from typing import Any, TypeVar
 
 LOCALS_WRITE_THROUGH = sys.version_info >= (3, 13)
 """`frame.f_locals` of a function is a proxy whose writes reach the variables (PEP 667)."""
+
+_RESUME, _NOP = opmap["RESUME"], opmap["NOP"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def unseen(function: F) -> F:
+    """Let frames of *function* show nowhere: tracebacks, `f_back`, `stacklevel`, tracers.
+
+    A frame counts from its RESUME instruction on; what came before is the making of it. Code
+    without one is never passed on to anybody who looks at the stack, on 3.11 to 3.13. A loop in
+    such a function answers no signal, and no line of it is ever measured: keep it short.
+    """
+    code: CodeType = function.__code__
+    raw = bytearray(code.co_code)
+    place = next(unit for unit in range(0, len(raw), 2) if raw[unit] == _RESUME)
+    raw[place : place + 2] = bytes([_NOP, 0])
+    function.__code__ = code.replace(co_code=bytes(raw))
+    return function
