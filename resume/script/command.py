@@ -1,0 +1,126 @@
+"""The words behind `resume run`, read without click: a script must not wait for it.
+
+Everything behind the script's name belongs to the script.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NoReturn
+
+from resume.errors import ConfigError, ResumeError
+from resume.script import NoSaving, run_module, run_script
+from resume.script.options import RunOptions, Saving
+from resume.units import parse_seconds
+
+OPTIONS = {
+    "--rate": ("TIME", "Time between two saves (30, 5m); default: 30s."),
+    "--name": ("NAME", "Name of the checkpoint; default: that of the script."),
+    "--fresh": ("", "Set aside what is saved, and start anew."),
+    "--on-change": ("WHAT", "refuse or restart: if the source is not that of the saved state."),
+    "--keep": ("N", "Generations to keep; default: 3."),
+    "--dir": ("FOLDER", "Folder of checkpoints, instead of the one that is found."),
+}
+"""The options, with what they take and their help."""
+
+_SEED = "PYTHONHASHSEED"
+_HELP = frozenset({"-h", "--help"})
+
+
+def asks_for_help(words: Sequence[str]) -> bool:
+    """Whether the words before the script ask for help."""
+    return not words or words[0] in _HELP
+
+
+def read_words(words: Sequence[str]) -> RunOptions:
+    """Read what stands behind `resume run`.
+
+    Raises:
+        ConfigError: An option is unknown or lacks its value, or no script is named.
+    """
+    found, rest = RunOptions(""), list(words)
+    while rest and rest[0].startswith("-") and rest[0] != "-":
+        word = rest.pop(0)
+        if word == "--":
+            break
+        if word.startswith("-m"):
+            module = word[2:] or (rest.pop(0) if rest else "")
+            if not module:
+                raise ConfigError("`resume run -m` lacks the name of the module")
+            return replace(found, target=module, argv=tuple(rest), is_module=True)
+        name, is_joined, value = word.partition("=")
+        if name not in OPTIONS:
+            known = ", ".join(OPTIONS)
+            raise ConfigError(f"`resume run` knows no option {name}. It knows {known}, -m and -h")
+        if name == "--fresh":
+            found = replace(found, fresh=True)
+            continue
+        if not is_joined:
+            if not rest:
+                raise ConfigError(f"{name} lacks its value: {_usage(name)}")
+            value = rest.pop(0)
+        found = _with(found, name, value)
+    if not rest or rest[0] == "-":
+        raise ConfigError("name the script: `resume run SCRIPT [ARGS]`, or `resume run -m MODULE`")
+    return replace(found, target=rest[0], argv=tuple(rest[1:]))
+
+
+def _with(found: RunOptions, name: str, value: str) -> RunOptions:
+    match name:
+        case "--rate":
+            parse_seconds(value, "--rate")
+            return replace(found, rate=value)
+        case "--name":
+            return replace(found, name=value)
+        case "--dir":
+            return replace(found, folder=value)
+        case "--on-change" if value in {"refuse", "restart"}:
+            return replace(found, on_change=value)
+        case "--keep" if value.isdecimal() and int(value) > 0:
+            return replace(found, keep=int(value))
+        case _:
+            raise ConfigError(f"{name} cannot be {value!r}: {_usage(name)}")
+
+
+def _usage(name: str) -> str:
+    return " ".join((name, *OPTIONS[name]))
+
+
+def pin_hash_seed(saved: str | None) -> None:
+    """Start this very command once more where its hash seed is not that of the saved state.
+
+    The order of sets of strings, and what is computed from it, hang on the seed. One that the user
+    set stands, as long as nothing is saved under another.
+    """
+    now = os.environ.get(_SEED, "random")
+    wanted = saved or (now if now not in {"", "random"} else str(random.randint(1, 2**32 - 1)))  # noqa: S311
+    if wanted == now or (sys.flags.ignore_environment and saved is None):
+        return
+    sys.stdout.flush()
+    os.execve(sys.executable, sys.orig_argv, {**os.environ, _SEED: wanted})  # noqa: S606
+
+
+def run(words: Sequence[str], saving: Callable[[RunOptions], Saving] = NoSaving) -> NoReturn:
+    """Do what the words behind `resume run` say, in place of this program.
+
+    Raises:
+        ResumeError: The program did not start; the text says why.
+    """
+    options = read_words(words)
+    keeper = saving(options)
+    pin_hash_seed(keeper.hash_seed())
+    start = run_module if options.is_module else run_script
+    start(options.target, options.argv, keeper)
+
+
+def main(words: Sequence[str]) -> NoReturn:
+    """`run`, with one line and an exit code in place of an error."""
+    try:
+        run(words)
+    except ResumeError as why:
+        sys.stderr.write(f"resume: {why}\n")
+        sys.exit(why.exit_code)

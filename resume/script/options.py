@@ -1,0 +1,142 @@
+"""What `resume run` was asked for, and what it asks of whoever saves the program's state."""
+
+from __future__ import annotations
+
+import builtins
+import types
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from resume.interpreter import unseen
+
+if TYPE_CHECKING:
+    from resume.reentry.program import Program
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What to run, and the options of `resume run`; None where nothing was said."""
+
+    target: str
+    """Path of the script as it was typed, or name of the module."""
+    argv: tuple[str, ...] = ()
+    """What the program finds behind its name."""
+    is_module: bool = False
+    rate: str | None = None
+    """Time between two saves: `30`, `"5m"`."""
+    name: str | None = None
+    """Of the checkpoint; else the script's stem, or the module's name."""
+    fresh: bool = False
+    """What is saved is set aside."""
+    on_change: str = "refuse"
+    """Or `"restart"`: what to do where the source is not that of the saved state."""
+    keep: int | None = None
+    """Generations to keep."""
+    folder: str | None = None
+    """Where checkpoints lie."""
+
+
+class Saving(Protocol):
+    """Saves the state of a program that runs, and brings it back.
+
+    All methods are called in the main thread but `prepare`.
+    """
+
+    def hash_seed(self) -> str | None:
+        """PYTHONHASHSEED of the saved state; None: there is none. Asked before anything else."""
+
+    def helpers(self) -> Mapping[str, Any]:
+        """What rewritten code calls: the fields of `rewrite.Helpers`, by name.
+
+        `iterate`, `hide` and `entered` must be `unseen`: they may call code of the program.
+        """
+
+    def begin(self, code: CodeType, program: Callable[[], Program]) -> CodeType:
+        """Return what runs as `__main__`: *code*, or what goes on from the saved state.
+
+        Called when `sys.modules["__main__"]`, `sys.path` and the import hook are in place.
+        *program* costs a rewriting of all modules: call it only where there is a saved state.
+        """
+
+    def wait_s(self) -> float | None:
+        """Seconds from now until a save is due; None: never."""
+
+    def prepare(self, program: Callable[[], Program]) -> None:
+        """Do what a first save needs and can be done beside the program, in the timer's thread."""
+
+    def at_point(self, frame: FrameType) -> bool:
+        """Save, at the start of a statement of *frame*; False: this was no place for it."""
+
+    def ended(self, raised: BaseException | None) -> None:
+        """The program has ended: in which way it did; its traceback is still to be shown."""
+
+
+_SOME: tuple[Iterable[Any], ...] = ([], (), "", b"", {}, set(), range(0))
+_TYPES = frozenset(
+    {list, tuple, str, bytes, bytearray, dict, set, frozenset, range, types.GeneratorType}
+    | set(map(type, map(iter, _SOME)))
+    | {enumerate, zip, type({}.items()), type({}.keys()), type({}.values())}
+)
+
+_list, _isinstance = list, isinstance
+
+
+@unseen
+def _iterate(value: Any) -> Any:  # pragma: no cover - no tracer sees it
+    return value  # the loop makes the iterator
+
+
+@unseen
+def _hide(names: Any) -> Any:  # pragma: no cover - no tracer sees it
+    for name in [name for name in names if name[:1] == "."]:
+        if _isinstance(names, _list):
+            names.remove(name)
+        else:
+            del names[name]
+    return names
+
+
+def _refuse(*_: Any) -> Any:
+    raise AssertionError("a residual runs, and nothing was saved")  # pragma: no cover
+
+
+class NoSaving:
+    """The program runs rewritten, and nothing is saved."""
+
+    def __init__(self, options: RunOptions) -> None:
+        self.options = options
+
+    def hash_seed(self) -> str | None:
+        """There is none."""
+        return None
+
+    def helpers(self) -> Mapping[str, Any]:
+        """Plain iterators; residuals do not run."""
+        residuals = dict.fromkeys(("following", "entered", "again", "delegate"), _refuse)
+        return {"types": _TYPES, "iterate": _iterate, "hide": _hide, **residuals}
+
+    def begin(self, code: CodeType, program: Callable[[], Program]) -> CodeType:  # noqa: ARG002
+        """The program begins at its beginning."""
+        return code
+
+    def wait_s(self) -> float | None:
+        """Never."""
+        return None
+
+    def prepare(self, program: Callable[[], Program]) -> None:
+        """Nothing."""
+
+    def at_point(self, frame: FrameType) -> bool:  # noqa: ARG002
+        """Nothing."""
+        return True
+
+    def ended(self, raised: BaseException | None) -> None:
+        """Nothing."""
+
+
+BUILTINS: Mapping[str, Any] = {
+    name: getattr(builtins, name) for name in ("type", "slice", "super", "BaseException")
+}
+"""As they are before the program can put something else in their place."""

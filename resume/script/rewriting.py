@@ -1,0 +1,176 @@
+"""All modules of one program, rewritten with what is known of each other.
+
+Imports the rewriter only where something is to be rewritten.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from types import CodeType
+from typing import TYPE_CHECKING, Any
+
+from resume.errors import UnsupportedCodeError
+from resume.script.kept import Facts, Kept, Outline, digest, packed, unpacked
+from resume.script.options import BUILTINS
+from resume.script.reach import Source, file_of
+
+if TYPE_CHECKING:
+    from resume.rewrite import RewrittenModule
+
+
+class Rewriting:
+    """Gives the code of the modules of a program that lies in one folder."""
+
+    def __init__(self, program: str, root: str, helpers: Mapping[str, Any]) -> None:
+        self.root = root
+        self._helpers = helpers
+        self._names = {**helpers, **BUILTINS}
+        self._kept = Kept(program)
+        self._facts: dict[Source, Facts] = {}
+        self._made: dict[Source, tuple[bytes, tuple[Outline, ...]]] = {}
+        """Packed code, and what was known of the other modules when it was made."""
+
+    def reach(self, main: Source) -> None:
+        """Rewrite *main*, and all that it imports of the folder, or fetch what is kept.
+
+        Raises:
+            UnsupportedCodeError: *main* cannot be rewritten.
+            SyntaxError: *main* is not Python.
+            ValueError: The same, for a source with null bytes.
+        """
+        waiting, seen = [main], {main.path}
+        while waiting:
+            source = waiting.pop()
+            try:
+                facts = self._look(source)
+            except (SyntaxError, ValueError):
+                if source is main:
+                    raise
+                continue  # its import tells
+            self._facts[source] = facts
+            for name in facts.imports:
+                path = file_of(name, self.root)
+                if path is not None and path not in seen:
+                    seen.add(path)
+                    waiting.append(read_source(name, path))
+        for source in self._facts:
+            self._code(source, required=source is main)
+
+    def speaks(self, source: Source) -> bool:
+        """Whether compiling a module gives warnings."""
+        return self._facts[source].speaks
+
+    def code(self, source: Source) -> CodeType | None:
+        """Return new code of a module; None: it stays as it is."""
+        if source not in self._facts:
+            try:
+                self._facts[source] = self._look(source)
+            except (SyntaxError, ValueError):
+                return None
+        data = self._code(source, required=False)
+        return unpacked(data, self._names) if data else None
+
+    def again(self, source: Source, code: CodeType) -> RewrittenModule:
+        """Return the rewritten module that *code* is the code of."""
+        from resume.rewrite.relocate import codes_in  # noqa: PLC0415 - half the start-up time
+
+        made = self._rewritten(source, self._made[source][1])
+        for mine, running in zip(list(codes_in(made.code)), codes_in(code), strict=True):
+            table = made.tables.pop(id(mine))
+            made.tables[id(running)] = replace(table, code=running)
+            if made.codes.get(table.block) is mine:
+                made.codes[table.block] = running
+        made.code = code
+        return made
+
+    def _look(self, source: Source) -> Facts:
+        kept = self._kept.load(source.path, source.data)
+        return kept or self._survey(source)
+
+    def _survey(self, source: Source) -> Facts:
+        import ast  # noqa: PLC0415 - not for what is kept
+
+        from resume.rewrite import survey  # noqa: PLC0415
+        from resume.script.parsing import imports_of, refuse_async  # noqa: PLC0415
+
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            compile(source.data, source.path, "exec", dont_inherit=True)
+        with _quietly(bool(told)):
+            tree = ast.parse(source.data, source.path)
+            if source.name == "__main__":
+                refuse_async(tree, source.path)
+            outline = survey(source.data, source.path, source.name)
+        shown: Outline = (
+            _sorted(outline.modules),
+            _sorted(outline.functions),
+            _sorted(outline.tiny),
+            _sorted(outline.stored),
+            outline.has_generators,
+        )
+        imports = tuple(dict.fromkeys(imports_of(tree, source.package)))
+        return Facts(shown, imports, bool(told), b"", b"")
+
+    def _code(self, source: Source, *, required: bool) -> bytes:
+        """Return the packed code of a module, made for what was known when it was met."""
+        if source in self._made:
+            return self._made[source][0]
+        facts = self._facts[source]
+        others = tuple(
+            sorted(other.outline for each, other in self._facts.items() if each != source)
+        )
+        known = digest(repr(others).encode("utf-8", "surrogatepass"))
+        if facts.code_for != known:
+            code = self._pack(source, others, required=required)
+            self._facts[source] = facts = facts._replace(code_for=known, code=code)
+            self._kept.store(source.path, source.data, facts)
+        self._made[source] = facts.code, others
+        return facts.code
+
+    def _pack(self, source: Source, others: tuple[Outline, ...], *, required: bool) -> bytes:
+        try:
+            return packed(self._rewritten(source, others).code, self._names)
+        except UnsupportedCodeError:
+            if required:
+                raise
+            return b""  # it stays as it is: a save waits until its functions return
+
+    def _rewritten(self, source: Source, others: tuple[Outline, ...]) -> RewrittenModule:
+        from resume.rewrite import Helpers, Outside, rewrite  # noqa: PLC0415
+
+        outside = Outside()
+        for modules, functions, tiny, stored, has_generators in others:
+            known = Outside(
+                frozenset(modules),
+                frozenset(functions),
+                frozenset(tiny),
+                frozenset(stored),
+                has_generators,
+            )
+            outside = outside.merged(known)
+        with _quietly(self._facts[source].speaks):
+            return rewrite(source.data, source.path, Helpers(**self._helpers), outside)
+
+
+def _sorted(names: frozenset[str]) -> tuple[str, ...]:
+    return tuple(sorted(names))
+
+
+def read_source(name: str, path: str) -> Source:
+    """Read the file of a module."""
+    with open(path, "rb") as file:  # noqa: PTH123
+        return Source(name, path, file.read())
+
+
+@contextmanager
+def _quietly(speaks: bool) -> Iterator[None]:  # noqa: FBT001
+    """Keep back the warnings that the plain source gives once more, where it gives any."""
+    if not speaks:
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
