@@ -19,6 +19,7 @@ from resume.cli.key import key
 from resume.cli.log import log
 from resume.cli.ls import ls
 from resume.cli.rm import rm
+from resume.cli.run import run
 from resume.cli.show import show
 from resume.cli.shown import clean
 from resume.cli.verify import verify
@@ -61,5 +62,5 @@ def main() -> None:
     """
 
 
-for _command in (ls, show, log, diff, verify, rm, gc, key, doctor, demo):
+for _command in (run, ls, show, log, diff, verify, rm, gc, key, doctor, demo):
     main.add_command(_command)
