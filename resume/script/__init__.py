@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import runpy
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.machinery import FrozenImporter, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
@@ -21,13 +21,14 @@ from typing import Any, NoReturn
 
 from resume.errors import ConfigError, UnsupportedCodeError
 from resume.interpreter import unseen
+from resume.reentry.arm import Alarm
 from resume.script.launch import launch
 from resume.script.modules import Modules
-from resume.script.options import NoSaving, RunOptions, Saving
+from resume.script.options import NoSaving, Running, RunOptions, Saving
 from resume.script.reach import Source, file_of, is_beside
 from resume.script.rewriting import Rewriting, read_source
 
-__all__ = ["NoSaving", "RunOptions", "Saving", "run_module", "run_script"]
+__all__ = ["NoSaving", "RunOptions", "Running", "Saving", "run_module", "run_script"]
 
 
 def run_script(path: str, argv: Sequence[str], saving: Saving) -> NoReturn:
@@ -124,6 +125,12 @@ class _Start:
     def __init__(self, modules: Modules, saving: Saving) -> None:
         self._modules, self._saving = modules, saving
         self._process = os.getpid()
+        self._alarm = Alarm(modules.program, saving.at_point, saving.wait_s)
+        self.program, self.ask = modules.program, self._alarm.ask
+
+    def reasons(self) -> Mapping[str, int]:
+        """Why attempts to save ended early."""
+        return self._alarm.reasons
 
     def _main(self, folder: str) -> dict[str, Any]:
         """Make room for the program: a new `__main__`, its folder, its imports."""
@@ -141,9 +148,14 @@ class _Start:
 
     def _watched(self, code: CodeType) -> CodeType:
         """Return what runs in place of *code*, and wait for the first save from now on."""
-        return self._saving.begin(code, self._modules.program)
+        code = self._saving.begin(code, self)
+        if self._saving.wait_s() is not None:
+            self._alarm.start()
+        return code
 
     def end(self, raised: BaseException | None) -> None:
+        """Tell whoever saves; a child of a fork is none of its business."""
+        self._alarm.stop()
         if os.getpid() == self._process:
             self._saving.ended(raised)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -38,10 +38,27 @@ class RunOptions:
     """Where checkpoints lie."""
 
 
+class Running(Protocol):
+    """A program that runs, for whoever saves it."""
+
+    def program(self) -> Program:
+        """Its modules that were rewritten, with their tables.
+
+        The first call rewrites all of them once more: for a first save it is made beside the
+        program, in the timer's thread.
+        """
+
+    def ask(self) -> None:
+        """Let a save be due now; from any thread and any signal's handler."""
+
+    def reasons(self) -> Mapping[str, int]:
+        """Why attempts ended before `at_point` was asked, and how often."""
+
+
 class Saving(Protocol):
     """Saves the state of a program that runs, and brings it back.
 
-    All methods are called in the main thread but `prepare`.
+    All methods but `wait_s` are called in the main thread.
     """
 
     def hash_seed(self) -> str | None:
@@ -53,18 +70,17 @@ class Saving(Protocol):
         `iterate`, `hide` and `entered` must be `unseen`: they may call code of the program.
         """
 
-    def begin(self, code: CodeType, program: Callable[[], Program]) -> CodeType:
+    def begin(self, code: CodeType, running: Running) -> CodeType:
         """Return what runs as `__main__`: *code*, or what goes on from the saved state.
 
         Called when `sys.modules["__main__"]`, `sys.path` and the import hook are in place.
-        *program* costs a rewriting of all modules: call it only where there is a saved state.
         """
 
     def wait_s(self) -> float | None:
-        """Seconds from now until a save is due; None: never."""
+        """Seconds from now until a save is due; None: only when asked. In the timer's thread.
 
-    def prepare(self, program: Callable[[], Program]) -> None:
-        """Do what a first save needs and can be done beside the program, in the timer's thread."""
+        None at the start: there is no timer.
+        """
 
     def at_point(self, frame: FrameType) -> bool:
         """Save, at the start of a statement of *frame*; False: this was no place for it."""
@@ -117,16 +133,13 @@ class NoSaving:
         residuals = dict.fromkeys(("following", "entered", "again", "delegate"), _refuse)
         return {"types": _TYPES, "iterate": _iterate, "hide": _hide, **residuals}
 
-    def begin(self, code: CodeType, program: Callable[[], Program]) -> CodeType:  # noqa: ARG002
+    def begin(self, code: CodeType, running: Running) -> CodeType:  # noqa: ARG002
         """The program begins at its beginning."""
         return code
 
     def wait_s(self) -> float | None:
         """Never."""
         return None
-
-    def prepare(self, program: Callable[[], Program]) -> None:
-        """Nothing."""
 
     def at_point(self, frame: FrameType) -> bool:  # noqa: ARG002
         """Nothing."""
