@@ -21,7 +21,16 @@ from typing import Any
 from resume import rng
 from resume.call import SECRET, is_simple
 from resume.errors import RestoreError, UnpicklableError
-from resume.pickling import Approve, Decoded, Encoded, Reducers, Spare, decode, encode
+from resume.pickling import (
+    Approve,
+    Decoded,
+    Encoded,
+    Look,
+    Reducers,
+    Spare,
+    decode,
+    encode,
+)
 from resume.types import Content, Skipped, Variable
 
 _RNG = ".rng"
@@ -64,6 +73,8 @@ class Scene:
     """Classes that the rerun makes anew: referred to by name."""
     own: Mapping[str, Any] = field(default_factory=dict)
     cells: Callable[[CellType, str], str | None] | None = None
+    look: Look | None = None
+    """What the program says of its own types."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +157,7 @@ def _captured(
         reducers=reducers,
         own=scene.own,
         cells=scene.cells,
+        look=scene.look,
         sets=sets,
         spare=spare,
     )

@@ -10,13 +10,14 @@ from resume.pickling.anchors import can_anchor
 from resume.pickling.decode import Approve, Decoded, DecodeProblem, decode
 from resume.pickling.encode import Encoded, encode
 from resume.pickling.picklers import Spare
-from resume.pickling.session import Reducers
+from resume.pickling.session import Look, Reducers
 
 __all__ = [
     "Approve",
     "DecodeProblem",
     "Decoded",
     "Encoded",
+    "Look",
     "Reducers",
     "Spare",
     "can_anchor",

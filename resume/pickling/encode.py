@@ -16,7 +16,7 @@ from resume.pickling import contents as inside
 from resume.pickling import culprits, deep, sharing, tensors, views
 from resume.pickling.picklers import Press, Spare, plain_pickler
 from resume.pickling.reducers import Table
-from resume.pickling.session import Reducers, Session
+from resume.pickling.session import Look, Reducers, Session
 from resume.pickling.stream import Writer, pack
 from resume.types import Buffer, Skipped
 
@@ -83,6 +83,7 @@ def encode(
     reducers: Reducers | None = None,
     cells: Callable[[types.CellType, str], str | None] | None = None,
     own: Collection[Any] = (),
+    look: Look | None = None,
     sets: bool = True,
     known_bad: Mapping[str, str] = types.MappingProxyType({}),
     shallow: Collection[str] = (),
@@ -99,6 +100,7 @@ def encode(
         reducers: The user's own, type to callable.
         cells: Tells that a cell belongs to the owner's frame: name of its variable, or None.
         own: The library's own objects, by slot: saved as references to the slot.
+        look: What the owner's program says of its own types, asked before the core.
         sets: Keep the order of sets. Off saves a third of the time on large dicts.
         known_bad: Roots that failed before, with the reason: left out without a try.
         shallow: Names of anchors whose parts keep no identity of their own.
@@ -117,7 +119,7 @@ def encode(
     }
     levels: dict[str, int] = {}
     while True:
-        session = Session(reducers=reducers, cells=cells, own=own)
+        session = Session(reducers=reducers, cells=cells, own=own, look=look)
         attempt = _Attempt(session, spare or Spare(), with_sets=sets)
         attempt.run(
             {name: value for name, value in roots.items() if name not in skipped},

@@ -292,6 +292,11 @@ def local_enum(name: str, bases: tuple[type, ...], names: tuple[str, str], membe
 def _class(_session: Session, thing: type) -> Any:
     if find(thing.__module__, thing.__qualname__) is thing or thing.__module__ == "builtins":
         return NotImplemented
+    return class_by_value(thing)
+
+
+def class_by_value(thing: type) -> tuple[Any, ...]:
+    """What makes a class like *thing* anew, whether an import would find it or not."""
     import enum  # noqa: PLC0415
 
     if issubclass(thing, enum.Enum):
@@ -321,7 +326,7 @@ def _class(_session: Session, thing: type) -> Any:
     )
 
 
-def _enum(thing: Any) -> Any:
+def _enum(thing: Any) -> tuple[Any, ...]:
     members = [(name, member.value) for name, member in thing.__members__.items()]
     extra = [
         (name, value)

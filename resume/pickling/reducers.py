@@ -32,7 +32,20 @@ class Table(dict[type, "Reducer | None"]):
             return lambda _session, thing: made(thing)
         # A class of the program's is not kept beyond one save: it may end before the next.
         reducer = _settled(kind) if kind.__flags__ & _IMMUTABLE else _ours(kind)
+        special = self.session.look(kind) if self.session.look is not None else None
+        if special is not None:
+            reducer = _first(special, reducer)
         return _or_own(reducer) if kind in self.session.own_types else reducer
+
+
+def _first(special: Reducer, reducer: Reducer | None) -> Reducer:
+    def special_or(session: Session, thing: Any) -> Any:
+        reduced = special(session, thing)
+        if reduced is not NotImplemented or reducer is None:
+            return reduced
+        return reducer(session, thing)
+
+    return special_or
 
 
 def _or_own(reducer: Reducer | None) -> Reducer:

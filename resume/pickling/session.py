@@ -14,6 +14,9 @@ Reducer: TypeAlias = "Callable[[Session, Any], Any]"
 Reducers: TypeAlias = "Mapping[type, Callable[[Any], Any]]"
 """The user's own (`Checkpoint.add_types`): type to a callable like `__reduce__`."""
 
+Look: TypeAlias = "Callable[[type], Reducer | None]"
+"""Which reducer a type has, if any; where that gives NotImplemented, the core decides."""
+
 
 class Unsavable(Exception):  # noqa: N818 - never leaves this room
     """An object has no recipe; args are (why, remedy)."""
@@ -36,8 +39,10 @@ class Session:
         reducers: Reducers | None = None,
         cells: Callable[[types.CellType, str], str | None] | None = None,
         own: Collection[Any] = (),
+        look: Look | None = None,
     ) -> None:
         self.reducers = dict(reducers or {})
+        self.look = look
         self.owner_cell = cells
         named = own if isinstance(own, Mapping) else {str(i): o for i, o in enumerate(own)}
         self._named = named
@@ -62,7 +67,9 @@ class Session:
 
     def again(self) -> Session:
         """A fresh session with the same answers, to look for a culprit or for blanks."""
-        made = Session(reducers=self.reducers, cells=self.owner_cell, own=self._named)
+        made = Session(
+            reducers=self.reducers, cells=self.owner_cell, own=self._named, look=self.look
+        )
         made.anchored = self.anchored
         return made
 
