@@ -18,7 +18,10 @@ What comes out, as a `RewrittenModule`:
 - `places(block)[id]`: what stands at an id (`Kind`), why no frame can be entered again there, if
   so, what a call calls, which methods wait for it, which hidden name holds the iterator.
 - `residual(block, Suspension(position, entry, bound))`: the code of the rest.
-- `definitions(position)`: the imports, functions and classes above a position of the module.
+- `definitions(position)`: the imports, functions and classes above a position of the module;
+  `defined(position)`: which names that binds.
+- `reads(block, where)`: which names the rest may read; `can_make_again(block, name)`: a variable
+  has one assignment only, which a residual (`Suspension.recreated`) runs again.
 
 Values that the interpreter would keep on its stack are in local variables whose names begin with a
 dot: `.i1` iterators, `.t1` operands, `.w1` context managers, `.e1` exceptions, `.y` what a
@@ -30,6 +33,7 @@ Ids are the same for the same source in any process, and on any Python that pars
 from __future__ import annotations
 
 from resume.rewrite.blocks import Block
+from resume.rewrite.liveness import Definitions, Reads
 from resume.rewrite.module import Helpers, RewrittenModule, rewrite, survey
 from resume.rewrite.quiet import Outside
 from resume.rewrite.relocate import Table
@@ -41,11 +45,13 @@ __all__ = [
     "MADE",
     "Block",
     "Callee",
+    "Definitions",
     "Entry",
     "Helpers",
     "Kind",
     "Outside",
     "Place",
+    "Reads",
     "RewrittenModule",
     "Suspension",
     "Table",

@@ -12,9 +12,18 @@ from typing import Any
 
 from resume.rewrite.blocks import Block, blocks_of
 from resume.rewrite.definitions import definitions_before
+from resume.rewrite.liveness import (
+    NOWHERE,
+    Definitions,
+    Reads,
+    definitions_of,
+    managers_around,
+    reads_of,
+)
 from resume.rewrite.lower import lower_module
 from resume.rewrite.positions import Numbering
 from resume.rewrite.quiet import Calls, Outside
+from resume.rewrite.recreation import assignments, only_assignment
 from resume.rewrite.relocate import Relocation, Table, codes_in
 from resume.rewrite.residual import (
     Rest,
@@ -124,10 +133,45 @@ class RewrittenModule:
         """Return where a residual goes on from; None: the code is none."""
         return self._suspensions.get(id(code))
 
-    def definitions(self, position: int) -> CodeType:
-        """Return the code that defines again what the module had defined before a position."""
-        body = list(definitions_before(self._tree.body, position))
-        return self._relocation.relocate(self._compile(ast.Module(body, [])))
+    def definitions(self, position: int | None, recreated: Iterable[str] = ()) -> CodeType:
+        """Return the code that defines again what the module had defined before a position.
+
+        Args:
+            position: None stands for the end of the module.
+            recreated: Variables that their only assignment makes again, behind that.
+
+        Raises:
+            RestoreError: One of these variables has no single assignment.
+        """
+        number = NOWHERE if position is None else position
+        body = list(definitions_before(self._tree.body, number))
+        body += assignments(self.blocks[0], self._unit, recreated)
+        return self._relocation.relocate(self._compile(copy.deepcopy(ast.Module(body, []))))
+
+    def defined(self, position: int | None) -> Definitions:
+        """Tell what `definitions` binds; None stands for the end of the module."""
+        return definitions_of(self._tree.body, position)
+
+    def reads(self, block: int, where: Suspension) -> Reads:
+        """Tell what the rest of a block reads, with the functions that are made in the block."""
+        return reads_of(Rest(self.blocks[block], self._unit, where).statements())
+
+    def reads_anywhere(self) -> Reads:
+        """Tell what the module reads, wherever in it."""
+        return reads_of(self._tree.body)
+
+    def reads_in_functions(self) -> Reads:
+        """Tell what the functions of the module read."""
+        return reads_of(block.node for block in self.blocks.values() if block.number)
+
+    def can_make_again(self, block: int, name: str) -> bool:
+        """Tell whether a variable of the block has one assignment only, of what a call gives."""
+        found = self.blocks[block]
+        return only_assignment(found.body, found.scope, name) is not None
+
+    def managers(self, block: int, position: int) -> dict[str, frozenset[str]]:
+        """Return the hidden names of the `with` blocks around a position, and what they bind."""
+        return managers_around(self.blocks[block].body, position)
 
     def _residual_function(self, block: Block, where: Suspension) -> CodeType:
         plain = self.codes[block.number]

@@ -31,6 +31,7 @@ from resume.rewrite.building import (
     store,
 )
 from resume.rewrite.positions import RESUMED, id_of, is_resumed
+from resume.rewrite.recreation import assignments
 from resume.rewrite.rest import Entry, holds, rest_of
 from resume.rewrite.scopes import OPAQUE, SCOPES
 from resume.rewrite.unit import Unit
@@ -60,6 +61,8 @@ class Suspension:
     """Those iterators whose iterable is evaluated again, to be skipped to their place."""
     reentered: frozenset[str] = frozenset()
     """Those context managers that are made and entered again."""
+    recreated: tuple[str, ...] = ()
+    """Variables that their only assignment gives a value again, before all else."""
 
 
 class Rest:
@@ -279,7 +282,7 @@ def residual_function(
         variables: All its own names, hidden ones included, but for those in cells.
         outer: Names of its cells, made here or given from outside: free names of the residual.
     """
-    body = Rest(block, unit, where).statements()
+    body = [*assignments(block, unit, where.recreated), *Rest(block, unit, where).statements()]
     free = [name for name in outer if name != "__class__"]
     inside = block.node.body if isinstance(block.node, ast.FunctionDef) else []
     head: list[ast.stmt] = [part for part in inside if isinstance(part, ast.Global)]

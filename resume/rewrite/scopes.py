@@ -117,7 +117,7 @@ def _outer_children(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _visit(node: ast.AST, scope: Scope, found: dict[ast.AST, Scope]) -> None:
-    scope.bound.update(_names_bound_by(node))
+    scope.bound.update(names_bound_by(node))
     if isinstance(node, ast.Global):
         scope.global_names.update(node.names)
     elif isinstance(node, ast.Nonlocal):
@@ -144,7 +144,8 @@ def _bind_walrus(name: str, scope: Scope) -> None:
     scope.bound.add(name)
 
 
-def _names_bound_by(node: ast.AST) -> Iterator[str]:
+def names_bound_by(node: ast.AST) -> Iterator[str]:
+    """Yield the names that the node itself binds, whatever is in it left out."""
     match node:
         case ast.Name(ctx=ast.Store() | ast.Del()):
             yield node.id
