@@ -57,7 +57,8 @@ def has_recipe(kind: type) -> bool:
 
 
 def _backwards(items: Any) -> Iterator[Any]:
-    return reversed(items)
+    made: Iterator[Any] = reversed(items)
+    return made
 
 
 _LEAVES: tuple[Iterator[Any], ...] = (
