@@ -2,8 +2,12 @@
 
 Imports, functions, classes, and blocks that hold only those. Nothing is evaluated that the program
 has evaluated already: default values, which may read what was bound by a statement that does not
-run again, become None, and the saved state brings the true ones. The condition of an `if` that
-holds only definitions is evaluated again: it must read nothing but what is defined here.
+run again, become None, and the saved state brings the true ones; methods are no exception. The body
+of a class runs again, and so do assignments of constants, for those it may read: the state puts its
+own values in their place. The condition of an `if` that holds only definitions is evaluated again.
+
+What can still go wrong: a class body, a decorator or such a condition that reads what another
+statement has computed.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from resume.rewrite.residual import is_in
 from resume.rewrite.scopes import FUNCTIONS
 
 _INNER = ("body", "orelse", "finalbody")
+_ASSIGNMENTS = (ast.Assign, ast.AnnAssign)
 
 
 def definitions_before(body: Sequence[ast.stmt], number: int) -> Iterator[ast.stmt]:
@@ -40,22 +45,33 @@ def _defines(node: ast.stmt) -> bool:
         case ast.If():
             calls = any(isinstance(part, ast.Call) for part in ast.walk(node.test))
             return not calls and _only_defines([*node.body, *node.orelse])
+        case (
+            ast.Assign(targets=[ast.Name()], value=value)
+            | ast.AnnAssign(target=ast.Name(), value=ast.expr() as value)
+        ):
+            return _is_constant(value)
         case ast.Try():
             return any(isinstance(each, (ast.Import, ast.ImportFrom)) for each in node.body)
         case _:
             return False
 
 
+def _is_constant(node: ast.expr) -> bool:
+    """The value is written out, and needs nothing of what the program has done."""
+    shapes = (ast.Constant, ast.Tuple, ast.List, ast.Set, ast.Dict, ast.UnaryOp, ast.BinOp)
+    around = (ast.expr_context, ast.operator, ast.unaryop)
+    return all(isinstance(part, (*shapes, *around)) for part in ast.walk(node))
+
+
 def _only_defines(body: list[ast.stmt]) -> bool:
-    return any(map(_defines, body)) and all(
-        _defines(each)
-        or isinstance(each, ast.Pass)
-        or (isinstance(each, ast.Assign) and isinstance(each.value, ast.Constant))
-        for each in body
-    )
+    is_made = any(_defines(each) and not isinstance(each, _ASSIGNMENTS) for each in body)
+    return is_made and all(_defines(each) or isinstance(each, ast.Pass) for each in body)
 
 
 def _without_defaults(node: ast.stmt) -> ast.stmt:
+    if isinstance(node, ast.ClassDef):
+        fields = dict(ast.iter_fields(node)) | {"body": list(map(_without_defaults, node.body))}
+        return ast.copy_location(ast.ClassDef(**fields), node)
     if not isinstance(node, FUNCTIONS) or node.decorator_list:
         return node
     args = ast.arguments(**dict(ast.iter_fields(node.args)))

@@ -128,7 +128,7 @@ def test_what_definitions_bind_is_known_with_where_it_comes_from():
 
 
 def test_definitions_of_a_whole_module_are_all_it_defines():
-    module = module_of("x = 1\ndef f(a=x): return a\nprint(f())\nclass C: pass\n")
+    module = module_of("x = int(1)\ndef f(a=x): return a\nprint(f())\nclass C: pass\n")
     names = {}
 
     exec(module.definitions(None), names)
@@ -217,7 +217,7 @@ def test_a_residual_makes_variables_again_before_all_else():
 
 
 def test_definitions_make_variables_of_the_module_again():
-    module = module_of("limit = 2\ndef f(a): return a\npool = f(5)\nprint(pool)\n")
+    module = module_of("limit = int(2)\ndef f(a): return a\npool = f(5)\nprint(pool)\n")
     names = {}
 
     exec(module.definitions(position(module, 0, 4), ["pool"]), names)
@@ -253,3 +253,25 @@ def test_managers_around_a_position_tell_what_they_bind():
     assert {*in_first, ".w4"} == set(module.managers(0, position(module, 0, 7)))
     assert {".w1": {"d"}} == module.managers(0, position(module, 0, 11))
     assert {} == module.managers(0, position(module, 0, 8) + 10_000)
+
+
+def test_class_bodies_run_again_without_the_defaults_of_methods():
+    """What they read of constants is there; a default may be what another statement computed."""
+    module = module_of(
+        "START = 5\n"
+        "NAMES: tuple = ('a', -1)\n"
+        "total = int('3')\n"
+        "class C:\n"
+        "    first = START\n"
+        "    names = NAMES\n"
+        "    class D:\n"
+        "        def f(self, a=total, *, b=total): return a, b\n"
+        "print(C)\n"
+    )
+    names = {}
+
+    exec(module.definitions(position(module, 0, 9)), names)
+
+    assert (5, ("a", -1)) == (names["C"].first, names["C"].names)
+    assert (None, None) == names["C"].D().f()
+    assert "total" not in names
