@@ -109,7 +109,7 @@ def _reduced(path: str, thing: Any, table: Table) -> Iterator[tuple[str, Any]]:
     filled: list[Any] = [*reduced, None, None, None]
     maker, args, state, items, pairs = filled[:5]
     yield path, maker
-    if maker is functions.function:
+    if isinstance(thing, types.FunctionType) and isinstance(state, dict):
         yield from _closure(path, thing, state)
         return
     yield from ((path, arg) for arg in args if type(arg) is not pickle.PickleBuffer)

@@ -69,7 +69,8 @@ def frame_cell(rebuild: Rebuild, name: str) -> types.CellType:
     return types.CellType() if found is None else found
 
 
-def _contents(target: types.CellType) -> tuple[Any, ...]:
+def contents_of(target: types.CellType) -> tuple[Any, ...]:
+    """What the cell holds, as one item; nothing where its variable is not bound."""
     try:
         return (target.cell_contents,)
     except ValueError:  # the variable is not bound yet
@@ -86,7 +87,7 @@ def _cell(session: Session, thing: types.CellType) -> Any:
     if id(thing) in session.filled:
         return cell, ()
     session.filled.add(id(thing))
-    return cell, (), _contents(thing), None, None, fill_cell
+    return cell, (), contents_of(thing), None, None, fill_cell
 
 
 # ---------------------------------------------------------------- functions
@@ -144,8 +145,15 @@ def _function(session: Session, thing: types.FunctionType) -> Any:
     if importable and module_name != "__main__":
         return NotImplemented
     closure = thing.__closure__
-    fills = [] if closure is None else _fills(session, thing)
-    state = {
+    fills = [] if closure is None else fills_of(session, thing)
+    name = (module_name, qualname, importable and closure is None)
+    args = (thing.__code__, home_of(thing), closure, name)
+    return function, args, state_of(thing, fills), None, None, fill_function
+
+
+def state_of(thing: types.FunctionType, fills: list[tuple[Any, Any]]) -> dict[str, Any]:
+    """What `fill_function` gives a function back: *fills* are cells with what they hold."""
+    return {
         "cells": fills,
         "defaults": thing.__defaults__,
         "kwdefaults": thing.__kwdefaults__,
@@ -155,9 +163,6 @@ def _function(session: Session, thing: types.FunctionType) -> Any:
         "annotations": _annotations(thing),
         "type_params": getattr(thing, "__type_params__", None),
     }
-    name = (module_name, qualname, importable and closure is None)
-    args = (thing.__code__, home_of(thing), closure, name)
-    return function, args, state, None, None, fill_function
 
 
 def _annotations(thing: types.FunctionType) -> dict[str, Any]:
@@ -167,7 +172,8 @@ def _annotations(thing: types.FunctionType) -> dict[str, Any]:
         return {}
 
 
-def _fills(session: Session, thing: types.FunctionType) -> list[tuple[Any, Any]]:
+def fills_of(session: Session, thing: types.FunctionType) -> list[tuple[Any, Any]]:
+    """The cells of *thing* that nobody else brings, each with what it holds; they are taken now."""
     fills = []
     for variable, target in zip(thing.__code__.co_freevars, thing.__closure__ or (), strict=True):
         if id(target) in session.filled:
@@ -177,7 +183,7 @@ def _fills(session: Session, thing: types.FunctionType) -> list[tuple[Any, Any]]
             session.frame_cells[id(target)] = name
             continue
         session.filled.add(id(target))
-        fills.append((target, _contents(target)))
+        fills.append((target, contents_of(target)))
     return fills
 
 
