@@ -30,6 +30,13 @@ class FrameRecord:
     names only, for its variables are its namespace."""
     cells: dict[str, CellType] = field(default_factory=dict)
     """By name: the cells of its own and of the functions around it, bound or not."""
+    again: tuple[str, ...] = ()
+    """Of a restored one: iterators among the values that are made again and skipped to their place
+    (`Suspension.again`)."""
+    reentered: tuple[str, ...] = ()
+    """Context managers that are made and entered again, and so not among the values."""
+    recreated: tuple[str, ...] = ()
+    """Variables that are not among the values: their only assignment makes them again."""
     qualname: str = ""
     name: str = ""
     """Of a generator: its `__name__`, which a program may have set, as the other one."""
