@@ -1,0 +1,219 @@
+"""Open files of a program: found by name, opened again, and brought to where they stood.
+
+Goal: the program reads and writes on as if nothing had happened. What was written behind the save
+is cut off when the state comes back, so the rest is written once.
+
+What does not work: `tell()` of a text file that somebody steps with `next()` (csv.reader does): the
+interpreter refuses. Its place is found then by looking what is left of the piece that was decoded.
+
+What can still go wrong: a file that was removed or changed by others meanwhile; text in an encoding
+with a memory of its own (utf-16 without a mark, utf-7) that somebody steps; pipes and sockets,
+which no one can open again.
+"""
+
+from __future__ import annotations
+
+import codecs
+import functools
+import gc
+import io
+import os
+import stat
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from resume.pickling.builders import bound, builder
+from resume.pickling.session import Rebuild, Session, Unsavable
+
+SLOT = "program"
+"""Under which `decode(own=...)` is given what notes the files to be cut back."""
+
+TYPES: frozenset[type] = frozenset(
+    {io.TextIOWrapper, io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.FileIO}
+)
+_STANDARD = ("stdin", "stdout", "stderr")
+_PIECE_BYTES = 1 << 16
+"""More than a text file decodes at once."""
+_LONGEST_CHAR = 4
+_NEWLINES = frozenset({"", "\n", "\r", "\r\n"})
+_STATELESS = frozenset(
+    {"utf-8", "ascii", "us-ascii", "latin-1", "iso-8859-1", "iso8859-1", "iso-8859-15", "cp1252"}
+)
+"""Encodings in which a place needs no more than its number of bytes."""
+
+
+def reduce_file(_session: Session, file: Any) -> Any:
+    """Reduce an open file to its path, mode and place.
+
+    Raises:
+        Unsavable: It cannot be opened again, or does not tell where it stands.
+    """
+    standard = _standard_name(file)
+    if standard is not None:
+        return standard_file, standard
+    name = getattr(file, "name", None)
+    if file.closed:
+        return closed_file, (type(file).__name__,)
+    if not isinstance(name, str) or not _is_regular(file):
+        raise Unsavable(f"the file {name!r} belongs to this process, and cannot be opened again")
+    how = _how(file)
+    size = None
+    if file.writable():
+        file.flush()
+        size = os.fstat(file.fileno()).st_size
+    return opened_file, (str(Path(name).absolute()), name, how, place_of(file), size)
+
+
+def _standard_name(file: Any) -> tuple[str, bool] | None:
+    for name in _STANDARD:
+        for stream in (getattr(sys, name), getattr(sys, f"__{name}__")):
+            if file is stream:
+                return name, False
+            if file is getattr(stream, "buffer", stream):
+                return name, True
+    return None
+
+
+def _is_regular(file: Any) -> bool:
+    try:
+        return bool(file.seekable()) and stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+    except (OSError, ValueError):  # no file of the system is behind it
+        return False
+
+
+def _how(file: Any) -> dict[str, Any]:
+    """What `open` is to be told."""
+    text = isinstance(file, io.TextIOWrapper)
+    buffer = file.buffer if text else file
+    raw = getattr(buffer, "raw", buffer)
+    if type(raw) is not io.FileIO:
+        raise Unsavable(f"the file {file.name!r} is read through a {type(raw).__name__}")
+    if not text:
+        return {"mode": raw.mode, "buffering": 0 if raw is file else -1}
+    return {
+        "mode": raw.mode.replace("b", ""),
+        "buffering": 1 if file.line_buffering else -1,
+        "encoding": file.encoding,
+        "errors": file.errors,
+        "newline": _newline_of(file),
+    }
+
+
+def _newline_of(file: Any) -> str | None:
+    """Which `newline=` a text file was opened with: it holds that string, and tells it nowhere."""
+    held = (part for part in gc.get_referents(file) if isinstance(part, str))
+    return next((part for part in held if part in _NEWLINES), None)
+
+
+def place_of(file: Any) -> int:
+    """Where an open file stands, for its `seek`.
+
+    Raises:
+        Unsavable: It does not tell, and it cannot be found out.
+    """
+    try:
+        return int(file.tell())
+    except OSError as why:
+        if type(file) is not io.TextIOWrapper:
+            raise Unsavable(f"the file {file.name!r} does not tell where it is: {why}") from why
+    place = _stepped_place(file)
+    if place is None:
+        raise Unsavable(
+            f"the text file {file.name!r} is stepped by next(), and does not tell where it is"
+        )
+    return place
+
+
+def _stepped_place(file: Any) -> int | None:
+    """Where a text file stands that somebody steps by `next`; it is there again behind this.
+
+    What is left of the piece that was decoded is read, and looked for at the end of that piece.
+    """
+    end = file.buffer.tell()
+    left = ""
+    while (char := file.read(1)) and file.buffer.tell() == end:
+        left += char
+    before = os.pread(file.fileno(), _PIECE_BYTES, max(0, end - _PIECE_BYTES))
+    before = before[: min(end, _PIECE_BYTES)]
+    place = _place_before(file, before, left)
+    found = None if place is None else end - len(before) + place
+    if found is not None:
+        file.seek(found)
+    return found
+
+
+def _place_before(file: Any, piece: bytes, left: str) -> int | None:
+    """Where in *piece* that begins which decodes to *left*; None where it is nowhere."""
+    if file.encoding.lower().replace("_", "-") not in _STATELESS:
+        return None
+    newline = _newline_of(file)
+    shortest = len(left.encode(file.encoding, file.errors))
+    most = shortest + left.count("\n") + _LONGEST_CHAR
+    for size in range(shortest, min(most, len(piece)) + 1):
+        decoder: Any = codecs.getincrementaldecoder(file.encoding)(file.errors)
+        if newline in (None, ""):
+            decoder = io.IncrementalNewlineDecoder(decoder, translate=newline is None)
+        at = len(piece) - size
+        try:
+            if decoder.decode(piece[at:]) == left:
+                return at
+        except UnicodeDecodeError:  # it begins within a character
+            continue
+    return None
+
+
+@builder
+def standard_file(name: str, is_below: bool) -> Any:  # noqa: FBT001
+    """The process's own stdin, stdout or stderr, or what lies below it."""
+    found = getattr(sys, name)
+    return found.buffer if is_below else found
+
+
+@builder
+def closed_file(kind: str) -> Any:
+    """A file that is closed."""
+    text = kind == "TextIOWrapper"
+    made = io.FileIO(os.devnull)
+    found: Any = io.TextIOWrapper(io.BufferedReader(made), "utf-8") if text else made
+    found.close()
+    return found
+
+
+@bound
+def opened_file(
+    rebuild: Rebuild, path: str, name: str, how: Mapping[str, Any], place: int, size: int | None
+) -> Any:
+    """A file opened again, at its place; what was written behind the save is cut off at the end.
+
+    Raises:
+        OSError: It is not there any more, or shorter than it was.
+    """
+    made: Any = open(path, opener=_keeping, **how)  # noqa: SIM115 - the program closes it
+    raw = getattr(made, "buffer", made)
+    getattr(raw, "raw", raw).name = name
+    if size is not None:
+        there = os.fstat(made.fileno()).st_size
+        if there < size:
+            made.close()
+            raise OSError(f"{path} has {there} bytes, and had {size} when it was saved")
+        rebuild.last.append(functools.partial(_note_cut, rebuild, made, size))
+    made.seek(place)
+    return made
+
+
+def _note_cut(rebuild: Rebuild, file: Any, size: int) -> None:
+    making = rebuild.own.get(SLOT)
+    if making is not None:
+        making.cuts.append((file, size))
+
+
+def cut_back(file: Any, size: int) -> None:
+    """Cut off what was written to *file* behind the save; it stays where it stands."""
+    os.ftruncate(file.fileno(), size)
+
+
+def _keeping(path: str, flags: int) -> int:
+    """Open as `open` would, but keep what is in the file."""
+    return os.open(path, flags & ~(os.O_TRUNC | os.O_EXCL | os.O_CREAT))

@@ -1,0 +1,348 @@
+"""A program's own functions, generators and classes in the one pickle graph of its state.
+
+Goal: code never goes into the state. The source makes it again, and a function is saved as the
+number of its block with what is its own: defaults, attributes, cells. A generator is saved as the
+frame that it is.
+
+What does not work: functions by name alone (a decorated one is not what its name gives, and the
+definitions that run again have no defaults); generators whose frame is taken apart and put together
+by pickle (a generator's variable may hold the generator). So a generator is made over an empty dict
+of variables, which is filled when all is there; it runs to its place only behind that.
+
+What can still go wrong: a generator of code that was not rewritten has no recipe, nor has one that
+runs somewhere else than on the stack that is saved.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from resume.errors import RestoreError
+from resume.pickling import functions
+from resume.pickling.builders import bound
+from resume.pickling.functions import contents_of, fill_cell, fills_of, state_of
+from resume.pickling.session import Rebuild, Reducer, Session, Unsavable
+from resume.reentry import files, things
+from resume.reentry.contexts import acts_on_process
+from resume.reentry.files import SLOT
+from resume.reentry.iterators import Counted
+from resume.reentry.program import Program
+from resume.reentry.records import FrameRecord, Postponed
+from resume.rewrite import Entry
+
+Cells: TypeAlias = "list[tuple[types.CellType, tuple[Any, ...]]]"
+"""Cells with what they hold: one item, or none."""
+
+
+@dataclass(slots=True)
+class Taking:
+    """What one save knows of the program; `look` is what `encode` asks."""
+
+    program: Program
+    record: Callable[[Any], FrameRecord]
+    """Gives the record of a suspended generator, or one that has not begun."""
+    running: Mapping[int, FrameRecord] = field(default_factory=dict)
+    """By `id(frame)`: records of the generators that run on the stack."""
+    defined: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """By module: globals that are there before the state is decoded."""
+    blank: Collection[int] = ()
+    """Ids of cells that come back empty."""
+    held: Collection[int] = ()
+    """Ids of locks that a `with` around the position holds: they are taken again."""
+
+    def look(self, kind: type) -> Reducer | None:
+        """Return how things of this type are saved, where the program decides it."""
+        own: dict[Any, Reducer] = {
+            types.FunctionType: self._function,
+            types.GeneratorType: self._generator,
+            types.CellType: self._cell,
+            **dict.fromkeys(things.LOCKS, self._lock),
+            **dict.fromkeys(files.TYPES, files.reduce_file),
+        }
+        if kind in own or issubclass(kind, type):
+            found: Reducer = own.get(kind, self._class)
+            return found
+        return things.look(kind, is_ours=kind.__module__ in self.program)
+
+    # -- functions
+
+    def _function(self, session: Session, thing: types.FunctionType) -> Any:
+        session.filled.update(self.blank)
+        site = self.program.find(thing.__code__)
+        is_named = self._comes_by_name(thing.__module__, thing.__qualname__, thing)
+        if site is None:
+            return (by_name, (thing.__module__, thing.__qualname__)) if is_named else NotImplemented
+        place = (site.module.name, site.table.block)
+        if is_named and set(thing.__code__.co_freevars) <= {"__class__"}:
+            state = state_of(thing, [])
+            return named_function, (*place, thing.__qualname__), state, None, None, _fill_function
+        fills = fills_of(session, thing)
+        cells = dict(zip(thing.__code__.co_freevars, thing.__closure__ or (), strict=True))
+        names = (thing.__module__, thing.__qualname__)
+        args = (*place, cells, names)
+        return block_function, args, state_of(thing, fills), None, None, _fill_function
+
+    def _comes_by_name(self, module: Any, qualname: str, thing: Any) -> bool:
+        """Whether the definitions that run again make *thing* under its name."""
+        if not isinstance(module, str) or module not in self.program:
+            return False
+        if qualname.split(".", maxsplit=1)[0] not in self.defined.get(module, ()):
+            return False
+        return look_up(self.program[module].namespace, qualname) is thing
+
+    # -- cells
+
+    def _lock(self, _session: Session, thing: Any) -> Any:
+        return things.reduce_lock(thing, self.held)
+
+    def _cell(self, _session: Session, thing: types.CellType) -> Any:
+        if id(thing) in self.blank:
+            return functions.cell, ()
+        return NotImplemented
+
+    def _fills(self, session: Session, cells: Mapping[str, types.CellType]) -> Cells:
+        session.filled.update(self.blank)
+        fresh = [cell for cell in cells.values() if id(cell) not in session.filled]
+        session.filled.update(map(id, fresh))
+        return [(cell, contents_of(cell)) for cell in fresh]
+
+    # -- generators
+
+    def _generator(self, session: Session, thing: Any) -> Any:
+        names = (thing.__name__, thing.__qualname__)
+        if thing.gi_frame is None:
+            return ended_generator, names
+        if self.program.find(thing.gi_code) is None:
+            return NotImplemented
+        record = self._record_of(thing)
+        values, again, reentered = parted(record.values)
+        head = {**plain_fields(record), "again": again, "reentered": reentered}
+        state = (values, self._fills(session, record.cells))
+        args = (head, tuple(values), record.cells, names)
+        return program_generator, args, state, None, None, fill_generator
+
+    def _record_of(self, thing: Any) -> FrameRecord:
+        if thing.gi_running:
+            record = self.running.get(id(thing.gi_frame))
+            if record is None:
+                raise Unsavable(f"the generator {thing.__qualname__} runs, but not on this stack")
+            return record
+        try:
+            return self.record(thing)
+        except Postponed as why:
+            raise Unsavable(f"the generator {thing.__qualname__}: {why}") from why
+
+    # -- classes
+
+    def _class(self, _session: Session, thing: type) -> Any:
+        module = thing.__module__
+        if module not in self.program:
+            return NotImplemented
+        if self._comes_by_name(module, thing.__qualname__, thing):
+            return by_name, (module, thing.__qualname__)
+        return functions.class_by_value(thing)
+
+
+_fill_function = functions.fill_function
+
+
+def parted(values: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...], tuple[str, ...]]:
+    """Part a frame's values into those that are saved, and what is told by name.
+
+    Returns:
+        The values; names of the iterators that are made again; names of the context managers that
+        are entered again, which are none of the values.
+    """
+    reentered = tuple(
+        name for name, value in values.items() if name.startswith(".w") and acts_on_process(value)
+    )
+    kept = {name: value for name, value in values.items() if name not in reentered}
+    return kept, tuple(name for name, value in kept.items() if type(value) is Counted), reentered
+
+
+def plain_fields(record: FrameRecord) -> dict[str, Any]:
+    """What a record says without its values and cells, as data that JSON can hold."""
+    found: dict[str, Any] = {}
+    for name in record.__slots__:
+        value = getattr(record, name)
+        if isinstance(value, Entry):
+            found[name] = value.value
+        elif isinstance(value, (str, int)):
+            found[name] = value
+        elif isinstance(value, tuple):
+            found[name] = list(value)
+    return found
+
+
+def record_from(
+    head: Mapping[str, Any], values: dict[str, Any], cells: dict[str, types.CellType]
+) -> FrameRecord:
+    """Make a record of what `plain_fields` gave."""
+    fields: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in head.items()
+    }
+    fields["entry"] = Entry(fields["entry"])
+    return FrameRecord(**fields, values=values, cells=cells)
+
+
+def look_up(namespace: Mapping[str, Any], qualname: str) -> Any:
+    """What a qualified name means, told without running anything; None where it is nothing."""
+    first, *rest = qualname.split(".")
+    found = namespace.get(first)
+    for part in rest:
+        if not isinstance(found, type):
+            return None
+        found = vars(found).get(part)
+        if isinstance(found, (staticmethod, classmethod)):
+            found = found.__func__
+    return found
+
+
+# ---------------------------------------------------------------- a restore
+
+
+@dataclass(slots=True)
+class Making:
+    """What a restore makes the program's functions and generators of."""
+
+    program: Program
+    make: Callable[[FrameRecord], Any]
+    """Gives a generator that goes on from a record, and has not begun to: its values are filled in
+    later, in the very dict of the record."""
+    start: Callable[[Any], None]
+    """Runs such a generator to the place where it is suspended."""
+    records: dict[int, tuple[Any, FrameRecord]] = field(default_factory=dict)
+    """By id of a generator whose values are still to come."""
+    suspended: list[Any] = field(default_factory=list)
+
+    cuts: list[tuple[Any, int]] = field(default_factory=list)
+    """Files that are written, and the sizes that they had."""
+
+    def finish(self) -> None:
+        """Cut files back and run all generators to their places, once all globals are in theirs."""
+        for file, size in self.cuts:
+            files.cut_back(file, size)
+        self.cuts.clear()
+        waiting, self.suspended[:] = list(self.suspended), []
+        for generator in waiting:
+            self.start(generator)
+
+    def code_of(self, module: str, block: int) -> types.CodeType:
+        """The code of a block, as the source gives it.
+
+        Raises:
+            RestoreError: The program has no such block.
+        """
+        if module in self.program:
+            code = self.program[module].rewritten.codes.get(block)
+            if code is not None:
+                return code
+        raise RestoreError(
+            f"the saved state holds a function number {block} of {module}, which is not there: the "
+            "source is not that of the save. The saved state is untouched; restart, or put the "
+            "source back."
+        )
+
+
+def _making(rebuild: Rebuild) -> Making:
+    found = rebuild.own.get(SLOT)
+    if not isinstance(found, Making):
+        raise LookupError(  # noqa: TRY004 - nothing was given, most likely
+            "it is part of a program that was rewritten: `resume run` restores it"
+        )
+    return found
+
+
+@bound
+def by_name(rebuild: Rebuild, module: str, qualname: str) -> Any:
+    """What the definitions of the program have made under this name."""
+    making = _making(rebuild)
+    found = (
+        look_up(making.program[module].namespace, qualname) if module in making.program else None
+    )
+    if found is None:
+        raise LookupError(f"{module} has no {qualname}")
+    return found
+
+
+@bound
+def named_function(rebuild: Rebuild, module: str, block: int, qualname: str) -> Any:
+    """A function that the definitions have made; a new one where they made something else."""
+    making = _making(rebuild)
+    code = making.code_of(module, block)
+    namespace = making.program[module].namespace
+    found = look_up(namespace, qualname)
+    site = making.program.find(found.__code__) if isinstance(found, types.FunctionType) else None
+    if site is not None and (site.module.name, site.table.block) == (module, block):
+        return found
+    cells = tuple(types.CellType() for _ in code.co_freevars)
+    made = types.FunctionType(code, namespace, code.co_name, None, cells)
+    made.__module__, made.__qualname__ = module, qualname
+    return made
+
+
+@bound
+def block_function(
+    rebuild: Rebuild,
+    module: str,
+    block: int,
+    cells: Mapping[str, types.CellType],
+    names: tuple[str, str],
+) -> Any:
+    """A function of a block of the program, over these cells."""
+    making = _making(rebuild)
+    code = making.code_of(module, block)
+    closure = tuple(cells.get(name) or types.CellType() for name in code.co_freevars)
+    made = types.FunctionType(
+        code, making.program[module].namespace, code.co_name, None, closure or None
+    )
+    made.__module__, made.__qualname__ = names
+    return made
+
+
+@bound
+def program_generator(
+    rebuild: Rebuild,
+    head: Mapping[str, Any],
+    bound_names: tuple[str, ...],
+    cells: dict[str, types.CellType],
+    names: tuple[str, str],
+) -> Any:
+    """A generator that goes on from a record, its values still to come."""
+    making = _making(rebuild)
+    making.code_of(head["module"], head["block"])
+    record = record_from(head, dict.fromkeys(bound_names), cells)
+    made = making.make(record)
+    made.__name__, made.__qualname__ = names
+    making.records[id(made)] = made, record
+    return made
+
+
+@bound
+def fill_generator(rebuild: Rebuild, target: Any, state: tuple[dict[str, Any], Cells]) -> None:
+    """Give a generator the values of its variables."""
+    making = _making(rebuild)
+    values, fills = state
+    for cell, contents in fills:
+        fill_cell(cell, contents)
+    _, record = making.records.pop(id(target))
+    record.values.update(values)
+    if record.entry is Entry.YIELD:
+        making.suspended.append(target)
+
+
+def iter_of_nothing() -> Iterator[None]:
+    """A generator that yields nothing."""
+    yield from ()
+
+
+@bound
+def ended_generator(_rebuild: Rebuild, name: str, qualname: str) -> Any:
+    """A generator that has come to its end."""
+    made: Any = iter_of_nothing()
+    next(made, None)
+    made.__name__, made.__qualname__ = name, qualname
+    return made
