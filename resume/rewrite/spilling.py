@@ -57,11 +57,11 @@ class Expressions:
     def lower(self, node: ast.expr) -> ast.expr:
         """Return *node* with names for all that can be pending in it."""
         if isinstance(node, ast.Lambda):
-            return self._lambda(node)
+            return self.lambda_(node)
         if isinstance(node, COMPREHENSIONS):
             return self._comprehension(node)
-        if isinstance(node, ast.Call) and self._shows_locals(node):
-            return self._hidden_locals(node)
+        if isinstance(node, ast.Call) and self.shows_locals(node):
+            return self.hidden_locals(node)
         self._lower_operands(node)
         if isinstance(node, (ast.BoolOp, ast.IfExp)):
             return node
@@ -79,7 +79,7 @@ class Expressions:
         for slot in operands(node):
             value = slot.get()
             if consumer and isinstance(value, ast.GeneratorExp):
-                self._lambdas_below(value)
+                self._left_as_it_is(value)
             else:
                 slot.put(self.lower(value))
 
@@ -229,23 +229,20 @@ class Expressions:
 
     # -- frames within the expression
 
-    def _lambda(self, node: ast.Lambda) -> ast.Lambda:
+    def lambda_(self, node: ast.Lambda) -> ast.Lambda:
+        """Lower its body, which is a frame of its own."""
         inner = Expressions(self._unit, self._unit.scopes[node])
         node.body = inner.lower(node.body)
         return node
 
-    def _lambdas_below(self, node: ast.AST) -> None:
-        """Lower the lambdas in a comprehension that stays one."""
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.Lambda):
-                self._lambda(child)
-            else:
-                self._lambdas_below(child)
+    def _left_as_it_is(self, node: Comprehension) -> ast.expr:
+        """Lower only the lambdas in a comprehension, and hide what it would see of the frame."""
+        AsItIs(self).visit(node)
+        return node
 
     def _comprehension(self, node: Comprehension) -> ast.expr:
         if self.hoist is None or not must_be_hoisted(node, self._unit):
-            self._lambdas_below(node)
-            return node
+            return self._left_as_it_is(node)
         first = self.lower(node.generators[0].iter)
         name = self.hoist(node)
         made = self.marked(first, first, "iter")
@@ -261,18 +258,36 @@ class Expressions:
 
     # -- calls that would show hidden names
 
-    def _shows_locals(self, call: ast.Call) -> bool:
+    def shows_locals(self, call: ast.Call) -> bool:
+        """The call gives the names of the frame, hidden ones too."""
         return (
             isinstance(call.func, ast.Name)
-            and call.func.id in {"locals", "vars", "dir"}
+            # In a module the others give the namespace itself: nothing can be taken out.
+            and call.func.id in ({"dir"} if self._scope.is_module else {"locals", "vars", "dir"})
             and not call.args
             and not call.keywords
-            and not self._scope.is_module
             and self._unit.calls.is_builtin(call.func.id, self._scope)
         )
 
-    def _hidden_locals(self, call: ast.Call) -> ast.expr:
+    def hidden_locals(self, call: ast.Call) -> ast.expr:
+        """Return what gives the same without hidden names."""
         return added(ast.Call(helper("hide"), [call], []), call, self._unit.numbers)
+
+
+class AsItIs(ast.NodeTransformer):
+    """Goes through a comprehension that is not lowered, in the frame of *around*."""
+
+    def __init__(self, around: Expressions) -> None:
+        self._around = around
+
+    def visit_Lambda(self, node: ast.Lambda) -> ast.Lambda:
+        """It can be entered again by itself."""
+        return self._around.lambda_(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """Its first iterable, and from 3.12 on all of it, sees the variables of the frame."""
+        self.generic_visit(node)
+        return self._around.hidden_locals(node) if self._around.shows_locals(node) else node
 
 
 def is_unpacked(slot: Slot, node: ast.expr) -> bool:

@@ -26,8 +26,11 @@ PLAIN = frozenset(
 
 
 def hide(names: Any) -> Any:
-    """Take hidden names out of a namespace or a list of names, in place."""
-    for name in [name for name in names if name.startswith(".")]:
+    """Take hidden names out of a namespace or a list of names, in place.
+
+    Not `.0`, the first iterator of a generator expression: plain code shows it.
+    """
+    for name in [name for name in names if name.startswith(".") and name != ".0"]:
         names.remove(name) if isinstance(names, list) else names.pop(name)
     return names
 

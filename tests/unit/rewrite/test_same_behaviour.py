@@ -226,6 +226,8 @@ def f(a, *, b=2):
     note(sorted(here), sorted(vars()), dir())
     for i in slow([1]):
         note(sorted(locals()), sorted(vars()), dir(), sorted(locals()) == sorted(locals()))
+        there = [[n for n in locals()], sorted(n for n in vars()), {n: 1 for n in dir()}]
+        note(there, [sorted(locals()) for _ in [1]])
     inner = lambda q: slow(q)
     note(inner.__name__, inner.__qualname__, inner.__code__.co_qualname)
     gen = (slow(i) for i in [1])
@@ -239,7 +241,7 @@ for each in (f, A.m, A.s, A, slow):
 note(inspect.signature(f), f.__code__.co_argcount, f.__code__.co_firstlineno)
 note(sorted(n for n in globals() if n != "__builtins__"))
 for k in slow([1]):
-    note(k)
+    note(k, [n for n in dir() if n != "__builtins__"])
 note(sorted(n for n in dir() if n != "__builtins__"))
 '''
 )
