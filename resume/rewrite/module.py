@@ -47,8 +47,8 @@ class Helpers:
     """Makes an iterator that can be saved, of anything else; what has none it returns as it is, so
     that the error is the program's own."""
     hide: Callable[[Any], Any]
-    """Takes the hidden names out of what `locals()`, `vars()` or `dir()` gave; it leaves `.0` there,
-    which a comprehension shows in plain Python, too."""
+    """Takes the hidden names out of what `locals()`, `vars()` or `dir()` gave; `.0` is left there:
+    a comprehension shows it in plain Python, too."""
     following: Callable[[], Callable[[], Any]]
     """Residuals only: returns what goes on with the next saved frame."""
     entered: Callable[[Any], Any]

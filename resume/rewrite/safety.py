@@ -31,7 +31,7 @@ class Callee:
     """What a call calls: `root.attribute.attribute`, to be told without running anything."""
 
     root: str
-    """A variable, hidden or not; `super()` where that is meant."""
+    """A variable, hidden or not; `super()` where that is meant. Private names: as it has them."""
     attributes: tuple[str, ...]
 
 
@@ -59,6 +59,8 @@ class Place:
 @dataclass(slots=True)
 class _Look:
     unit: Unit
+    class_name: str | None
+    """The class whose private names it sees."""
     found: dict[int, Place] = field(default_factory=dict)
     why: str | None = None
     """Set while inside a statement that cannot be entered again."""
@@ -68,7 +70,7 @@ def places_of(block: Block, unit: Unit) -> dict[int, Place]:
     """Return all positions of a block by their ids."""
     if block.is_plain:
         return {}
-    look = _Look(unit)
+    look = _Look(unit, block.class_name)
     _statements(block.body, look)
     return look.found
 
@@ -126,7 +128,7 @@ def _expression(node: ast.expr, pending: tuple[Callee, ...], look: _Look) -> Non
     look.why = before or look.unit.closed.get(id_of(node))
     if id_of(node) in look.unit.suspending:
         if isinstance(node, ast.Call):
-            callee, asked = _callee(node), _asked(node)
+            callee, asked = _named(node.func, look), _asked(node, look)
             _add(node, Kind.CALL, look, pending=pending, callee=callee, asked=asked)
         elif isinstance(node, ast.YieldFrom):
             _add(node, Kind.DELEGATION, look, pending=pending, iterator=".y")
@@ -135,43 +137,49 @@ def _expression(node: ast.expr, pending: tuple[Callee, ...], look: _Look) -> Non
     for slot in operands(node):
         inner = pending
         if isinstance(node, ast.Call) and slot != callee_slot(node):
-            inner = pending + _lookup(node)
+            inner = pending + _lookup(node, look)
         _expression(slot.get(), inner, look)
     look.why = before
 
 
-def _lookup(call: ast.Call) -> tuple[Callee, ...]:
+def _lookup(call: ast.Call, look: _Look) -> tuple[Callee, ...]:
     """Return the method of a call, where one is looked up."""
     if not isinstance(call.func, ast.Attribute):
         return ()
-    found = _callee(call)
+    found = _named(call.func, look)
     return (found,) if found else ()
 
 
-def _asked(call: ast.Call) -> Callee | None:
+def _asked(call: ast.Call, look: _Look) -> Callee | None:
     """Return the first argument where evaluating all arguments again does and changes nothing."""
     if not call.args or call.keywords:
         return None
     if not all(isinstance(other, ast.Constant) for other in call.args[1:]):
         return None
-    return None if isinstance(root(call.args[0]), ast.NamedExpr) else _named(call.args[0])
+    return None if isinstance(root(call.args[0]), ast.NamedExpr) else _named(call.args[0], look)
 
 
-def _callee(call: ast.Call) -> Callee | None:
-    return _named(call.func)
-
-
-def _named(node: ast.expr) -> Callee | None:
+def _named(node: ast.expr, look: _Look) -> Callee | None:
     """Return a variable, or attributes of one."""
     attributes = list[str]()
     while isinstance(node, ast.Attribute):
-        attributes.insert(0, node.attr)
+        attributes.insert(0, _mangled(node.attr, look.class_name))
         node = node.value
     if isinstance(node, ast.NamedExpr):
         return Callee(node.target.id, tuple(attributes))
     if is_super(node):
         return Callee("super()", tuple(attributes))
-    return Callee(node.id, tuple(attributes)) if isinstance(node, ast.Name) else None
+    if isinstance(node, ast.Name):
+        return Callee(_mangled(node.id, look.class_name), tuple(attributes))
+    return None
+
+
+def _mangled(name: str, class_name: str | None) -> str:
+    """Return the name under which a frame or an object really has it."""
+    owner = (class_name or "").lstrip("_")
+    if not owner or not name.startswith("__") or name.endswith("__"):
+        return name
+    return f"_{owner}{name}"
 
 
 def _add(

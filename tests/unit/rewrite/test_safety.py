@@ -122,6 +122,20 @@ def test_super_is_told():
     assert Callee("super()", ("g",)) in [place.callee for place in found]
 
 
+def test_private_names_are_told_as_the_frame_has_them():
+    """A callee is looked up from outside of the class, where `self.__g` is `self._A__g`."""
+    module = rewritten(
+        "class __A:\n    def f(self, __x):\n"
+        "        return self.__g(slow(1)), __x(slow(2)), self.__g__(slow(3))\n"
+    )
+
+    found = at_line(module, 3, Kind.CALL)
+
+    told = {place.callee for place in found}
+    assert {Callee("self", ("_A__g",)), Callee("self", ("__g__",))} < told
+    assert [(Callee("self", ("_A__g",)),), ()] == [place.pending for place in found[1:3]]
+
+
 def test_loops_and_delegations_tell_their_iterators():
     module = rewritten(
         "def f(x):\n    for i in x:\n        for j in i:\n            yield from j\n"
