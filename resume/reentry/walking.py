@@ -154,14 +154,7 @@ class _Walk:
         site = self.find(frame.f_code)
         if site is None or site.block.is_plain:
             raise Postponed(self._foreign(frame, inner))
-        live = LiveFrame(frame, site, {})
-        if frame.f_globals is not site.module.namespace:
-            raise Postponed(f"{live.name} runs in a copy of its module")
-        if site.table.block:
-            return LiveFrame(frame, site, read_locals(frame, hidden=True))
-        if frame.f_locals is not frame.f_globals:
-            raise Postponed(f"{live.name} runs with a namespace of its own")
-        return LiveFrame(frame, site, frame.f_globals)
+        return _seen(frame, site)
 
     def _foreign(self, frame: FrameType, inner: LiveFrame | None) -> str:
         code = frame.f_code
@@ -174,6 +167,16 @@ class _Walk:
             module = frame.f_globals.get("__name__")
             why = f"{what} of {module} runs, which is no code of the program"
         return f"{why}, and it has called {inner.name}" if inner else why
+
+
+def _seen(frame: FrameType, site: Site) -> LiveFrame:
+    if frame.f_globals is not site.module.namespace:
+        raise Postponed(f"`{frame.f_code.co_qualname}` runs in a copy of {site.module.name}")
+    if site.table.block:
+        return LiveFrame(frame, site, read_locals(frame, hidden=True))
+    if frame.f_locals is not frame.f_globals:
+        raise Postponed(f"the module {site.module.name} runs with a namespace of its own")
+    return LiveFrame(frame, site, frame.f_globals)
 
 
 def _line(live: LiveFrame) -> tuple[int, Entry]:
@@ -284,7 +287,7 @@ def generator_record(program: Program, generator: GeneratorType[Any, Any, Any]) 
         raise Postponed(f"{name} is no code of the program")
     if generator.gi_running:
         raise Postponed(f"{name} runs below C code, or in another thread")
-    live = LiveFrame(frame, site, read_locals(frame, hidden=True))
+    live = _seen(frame, site)
     record = _waiting(live) if generator.gi_suspended else _not_begun(live)
     _name(record, generator)
     found = _Frame(live, record, Edge(record.entry, generator=generator))

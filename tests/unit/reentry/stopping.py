@@ -20,6 +20,8 @@ from typing import Any
 sys.path.append(str(Path(__file__).resolve().parents[1] / "rewrite"))
 
 import rewriting
+from resumable_programs import PROGRAMS as CONSTRUCTS
+from resumable_programs import SLOW
 from rewriting import make_helpers, note_into, plain_log
 
 from resume.reentry.entering import Entering
@@ -29,7 +31,7 @@ from resume.reentry.walking import Stack, generator_record, root_of, walk
 from resume.rewrite import Helpers, rewrite
 
 PASSED_OVER = [each.__code__ for each in (rewriting.delegate, rewriting.asked, rewriting.step)]
-__all__ = ["Held", "Machine", "every_line", "plain_log", "quiet_heap"]
+__all__ = ["CONSTRUCTS", "SLOW", "Held", "Machine", "every_line", "plain_log", "quiet_heap"]
 
 
 class Left(BaseException):
@@ -74,6 +76,7 @@ class Held:
         self._left = True
         self._go.release()
         self._thread.join()
+        self.error = None  # it holds the frames
 
     def _run(self) -> None:
         before = sys.gettrace()
@@ -226,8 +229,10 @@ class Machine:
 
     def _waiting(self) -> Iterator[tuple[Any, FrameRecord]]:
         for value in [g for g in gc.get_objects() if type(g) is GeneratorType]:
-            known = self.program.find(value.gi_code) and value.gi_frame is not None
-            if known and not value.gi_running and not any(value is old for old in self._old):
+            if self.program.find(value.gi_code) is None or value.gi_frame is None:
+                continue
+            is_ours = value.gi_frame.f_globals is self.names
+            if is_ours and not value.gi_running and not any(value is old for old in self._old):
                 try:
                     yield value, generator_record(self.program, value)
                 except Postponed as why:
@@ -240,11 +245,21 @@ _CALLED = (BuiltinFunctionType, MethodWrapperType)
 _HOLDERS = (dict, list, CellType, FrameRecord, FrameType, *_CALLED)
 
 
+def _is_object(value: Any) -> bool:
+    """Tell whether it is an object of the program; from 3.13 on it holds its attributes itself."""
+    return type(value).__module__ == "program" and hasattr(value, "__dict__")
+
+
 def _can_be_replaced(generator: Any, records: dict[Any, Any]) -> bool:
+    """Tell whether all that holds it is looked through, or is left with the frames."""
+    left = (*_HOLDERS, tuple) if generator.gi_running else _HOLDERS  # arguments of a C call
     return all(
-        isinstance(holder, _HOLDERS) or (type(holder) is GeneratorType and holder in records)
+        isinstance(holder, left)
+        or _is_object(holder)
+        or (
+            type(holder) is GeneratorType and (holder in records or holder.gi_code in PASSED_OVER)
+        )
         for holder in gc.get_referrers(generator)
-        if type(holder).__name__ != "dict_itemiterator"
     )
 
 
@@ -263,6 +278,12 @@ def _replace(old: Any, new: Any) -> None:
             holder.cell_contents = new
         elif isinstance(holder, FrameRecord):
             holder.generator = new
+        elif isinstance(holder, _CALLED):
+            _replace(holder, getattr(new, holder.__name__))
+        elif _is_object(holder):
+            for name in vars(holder):
+                if vars(holder)[name] is old:
+                    setattr(holder, name, new)
 
 
 def every_line(source: str, *more: int, stride: int = 1) -> Machine:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from stopping import every_line
+from stack_programs import PROGRAMS
+from stopping import CONSTRUCTS, every_line
 
-from resumable_programs import PROGRAMS
+PROGRAMS = {**CONSTRUCTS, **PROGRAMS}
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
