@@ -234,7 +234,7 @@ def _of_call(
     site = find(target.function.__code__)
     table = inner.site.table
     if site is None or site.module is not inner.site.module or site.table.block != table.block:
-        raise Unclear(f"`{_dotted(callee)}` is {_named(called)} now")
+        raise Unclear(f"`{_dotted(callee)}` is {_named(called)}, which runs something else")
     if target.makes is None:
         return Edge(Entry.CALL, target.function)
     return Edge(Entry.CONSTRUCTOR, target.function, made=_made(target.makes, inner))
@@ -256,6 +256,8 @@ def _target(called: Any) -> _Target:
             return _constructor(called)
         else:
             by_class = in_classes(kind, "__call__")
+            if by_class is MISSING:
+                raise Unclear(f"what it calls is {_named(called)} by now")
             if type(by_class) is not FunctionType:
                 raise Unclear(f"it goes through {_named(called)}, which is C code or calls others")
             return _Target(by_class)
@@ -348,9 +350,8 @@ def _variable(name: str, live: LiveFrame) -> Any:
     if name in live.values:
         return live.values[name]
     code = live.frame.f_code
-    if name in {*code.co_varnames, *code.co_cellvars, *code.co_freevars}:
-        raise Unclear(f"`{name}` has no value any more")
-    for names in (live.frame.f_globals, live.frame.f_builtins):
+    is_local = name in (*code.co_varnames, *code.co_cellvars, *code.co_freevars)
+    for names in () if is_local else (live.frame.f_globals, live.frame.f_builtins):
         if name in names:
             return names[name]
     raise Unclear(f"`{name}` has no value any more")

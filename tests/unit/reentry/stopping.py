@@ -256,9 +256,7 @@ def _can_be_replaced(generator: Any, records: dict[Any, Any]) -> bool:
     return all(
         isinstance(holder, left)
         or _is_object(holder)
-        or (
-            type(holder) is GeneratorType and (holder in records or holder.gi_code in PASSED_OVER)
-        )
+        or (type(holder) is GeneratorType and (holder in records or holder.gi_code in PASSED_OVER))
         for holder in gc.get_referrers(generator)
     )
 

@@ -1,0 +1,605 @@
+"""What stands on a live stack, and each reason why now is no time to take it apart."""
+
+from __future__ import annotations
+
+import sys
+import weakref
+
+import pytest
+from stopping import SLOW, Left, Machine, every_line, quiet_heap
+
+from resume.reentry.records import Postponed
+from resume.reentry.walking import generator_record, root_of, walk
+from resume.rewrite import Entry
+
+REFUSED: dict[str, tuple[str, str]] = {
+    "C code that calls back": (
+        "def main():\n    note(sorted([2, 1], key=slow))\nmain()\n",
+        "`main` runs `slow` below C or library code, or by an operator (line 7)",
+    ),
+    "an operator": (
+        "class A:\n    def __add__(self, x):\n        return slow(x)\nnote(A() + 1)\n",
+        (
+            "the module program waits for `A.__add__` by no plain call: an operator, an attribute or a "
+            "statement runs it"
+        ),
+    ),
+    "a property": (
+        (
+            "class A:\n    @property\n    def p(self):\n        return slow(1)\n"
+            "def main():\n    note(slow(A().p))\nmain()\n"
+        ),
+        "`main` waits for `A.p` by no plain call: an operator, an attribute or a statement runs it",
+    ),
+    "a decorator": (
+        "def deco(f):\n    slow(1)\n    return f\n@deco\ndef f():\n    return slow(2)\nnote(f())\n",
+        (
+            "the module program waits for `deco` by no plain call: an operator, an attribute or a "
+            "statement runs it"
+        ),
+    ),
+    "the body of a class": (
+        "class A:\n    x = slow(1)\nnote(A.x)\n",
+        "`A` runs: the body of a class, a coroutine or a comprehension, and it has called `slow`",
+    ),
+    "a coroutine": (
+        "import asyncio\nasync def f():\n    return slow(1)\nnote(asyncio.run(f()))\n",
+        "`f` runs: the body of a class, a coroutine or a comprehension, and it has called `slow`",
+    ),
+    "a finally block": (
+        "def main():\n    try:\n        pass\n    finally:\n        slow(1)\nmain()\n",
+        "a `finally` block runs in `main`",
+    ),
+    "a loop over map": (
+        "def main():\n    for x in map(slow, [1, 2]):\n        note(x)\nmain()\n",
+        (
+            "`main` waits for `slow` by no plain call: its loop goes through C or library code, or a "
+            "`__next__`"
+        ),
+    ),
+    "a loop over an object": (
+        (
+            "class A:\n    n = 0\n    def __iter__(self):\n        return self\n"
+            "    def __next__(self):\n        self.n += 1\n        if slow(self.n) > 2:\n"
+            "            raise StopIteration\n        return self.n\n"
+            "def main():\n    for x in A():\n        note(x)\nmain()\n"
+        ),
+        (
+            "`main` waits for `A.__next__` by no plain call: its loop goes through C or library code, "
+            "or a `__next__`"
+        ),
+    ),
+    "yield from a wrapped generator": (
+        (
+            "def g():\n    yield slow(1)\ndef h():\n    yield from enumerate(g())\n"
+            "for x in h():\n    note(x)\n"
+        ),
+        (
+            "`h` waits for `g` by no plain call: its `yield from` goes through C or library code, or "
+            "a `__next__`"
+        ),
+    ),
+    "a metaclass": (
+        (
+            "class M(type):\n    def __call__(cls, *args):\n        slow(0)\n"
+            "        return super().__call__(*args)\n"
+            "class A(metaclass=M):\n    def __init__(self, x):\n        self.x = slow(x)\n"
+            "note(A(1).x)\n"
+        ),
+        (
+            "the module program waits for `M.__call__` by no plain call: "
+            "the metaclass of A makes its objects"
+        ),
+    ),
+    "__new__": (
+        (
+            "class A:\n    def __new__(cls, x):\n        slow(x)\n        return object.__new__(cls)\n"
+            "    def __init__(self, x):\n        slow(x)\nA(1)\n"
+        ),
+        (
+            "the module program waits for `A.__new__` by no plain call: `A` is the class A, which "
+            "runs something else"
+        ),
+    ),
+    "__new__ that is no function": (
+        (
+            "class A:\n    def __init__(self):\n        slow(1)\n"
+            "class N:\n    def __get__(self, *a):\n        return object.__new__\n"
+            "A.__new__ = N()\nA()\n"
+        ),
+        (
+            "the module program waits for `A.__init__` by no plain call: the `__new__` of A is an "
+            "object of N"
+        ),
+    ),
+    "a class without a constructor of its own": (
+        (
+            "import functools\nclass A:\n    def f(self, x=0):\n        slow(x)\n"
+            "    __init__ = functools.partialmethod(f, 1)\n"
+            "def main(cls):\n    cls()\nmain(A)\n"
+        ),
+        "`main` waits for `A.f` by no plain call: A has no `__init__` that is a plain function",
+    ),
+    "a constructor that rebinds self": (
+        (
+            "class A:\n    def __init__(self, x):\n        me, self = self, x\n        slow(self)\n"
+            "        me.x = 1\nnote(A(2).x)\n"
+        ),
+        (
+            "the module program waits for `A.__init__` by no plain call: the constructor gives its "
+            "first argument another value"
+        ),
+    ),
+    "a callee that was rebound": (
+        "def f():\n    global f\n    f = None\n    return slow(1)\nnote(f())\n",
+        (
+            "the module program waits for `f` by no plain call: what it calls is an object of "
+            "NoneType by now"
+        ),
+    ),
+    "a callee that was rebound to another": (
+        "def f():\n    global f\n    f = slow\n    return slow(1)\nnote(f())\n",
+        (
+            "the module program waits for `f` by no plain call: `f` is `slow`, which runs something "
+            "else"
+        ),
+    ),
+    "a callee that is gone": (
+        "def f():\n    global f\n    del f\n    return slow(1)\nnote(f())\n",
+        "the module program waits for `f` by no plain call: `f` has no value any more",
+    ),
+    "a method of an object alone": (
+        (
+            "class A:\n    def __init__(self):\n        self.f = note\n"
+            "def main():\n    A().f(slow(1))\nmain()\n"
+        ),
+        (
+            "`main` waits for `slow` by no plain call: `what it evaluated.f`, looked up before, is no "
+            "plain function of a class"
+        ),
+    ),
+    "next of an expression": (
+        "def g():\n    yield slow(1)\ndef main():\n    note(next(g()))\nmain()\n",
+        "`main` waits for `g` by no plain call: the argument of `next` is no name of the generator",
+    ),
+    "a generator run by other C code": (
+        (
+            "class A:\n    def take(self, it):\n        return list(it)\n"
+            "def g():\n    yield slow(1)\n"
+            "def main(take):\n    note(take(g()))\nmain(list)\n"
+        ),
+        "`main` waits for `g` by no plain call: the class list runs the generator",
+    ),
+    "a library": (
+        "import functools\nnote(functools.singledispatch(slow)(1))\n",
+        (
+            "`singledispatch.<locals>.wrapper` of functools runs, which is no code of the program, and "
+            "it has called `slow`"
+        ),
+    ),
+    "attributes by code": (
+        (
+            "class A:\n    def __getattribute__(self, name):\n"
+            "        return object.__getattribute__(self, name)\n"
+            "    def m(self):\n        return slow(1)\ndef main(a):\n    note(a.m())\nmain(A())\n"
+        ),
+        "`main` waits for `A.m` by no plain call: `.m` goes through a `__getattribute__`",
+    ),
+    "attributes made when they are asked for": (
+        (
+            "class A:\n    def __getattr__(self, name):\n        return slow\n"
+            "def main(a):\n    note(a.m(1))\nmain(A())\n"
+        ),
+        "`main` waits for `slow` by no plain call: A has no `.m` of its own",
+    ),
+    "an object that is called by code of its own": (
+        (
+            "import functools\nclass P(functools.partial):\n    pass\n"
+            "def main(p):\n    note(p())\nmain(P(slow, 1))\n"
+        ),
+        (
+            "`main` waits for `slow` by no plain call: it goes through an object of P, which is C code "
+            "or calls others"
+        ),
+    ),
+    "a cache that does not tell": (
+        (
+            "import functools\n@functools.lru_cache\ndef f(x):\n    return slow(x)\n"
+            "f.__wrapped__ = slow\nnote(f(1))\n"
+        ),
+        (
+            "the module program waits for `f` by no plain call: it goes through a cache that does not "
+            "tell its function"
+        ),
+    ),
+    "wrappers without end": (
+        (
+            "import functools\ndef f():\n    return slow(1)\np = f\n"
+            "for _ in range(101):\n    p = functools.partial(p)\n    p.keeps = 'it apart'\n"
+            "note(p())\n"
+        ),
+        "the module program waits for `f` by no plain call: it goes through a hundred wrappers",
+    ),
+    "super that is something else": (
+        (
+            "def own(*a):\n    return A()\nclass A:\n    def m(self):\n        return slow(1)\n"
+            "class B(A):\n    def m(self):\n        return super().m()\nsuper = own\nnote(B().m())\n"
+        ),
+        "`B.m` waits for `A.m` by no plain call: `super` is not what it is elsewhere",
+    ),
+    "a short function": (
+        (
+            "class A:\n    def __enter__(self):\n        return 1\n    def __exit__(self, *e):\n"
+            "        return 0\nwith A():\n    slow(1)\n"
+        ),
+        "`A.__enter__` runs, which is so short that it was left as it is",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_postponed_with_a_reason(name):
+    """Where it cannot be proved that a plain call stands between two frames, a save waits."""
+    source, why = REFUSED[name]
+
+    machine = every_line(SLOW + source)
+
+    assert why in [text[: len(why)] for text in machine.postponed]
+
+
+def standing(source: str, mark: str) -> tuple[Machine, object]:
+    """A program that stands at the first line that holds *mark*; leave it when done."""
+    machine = Machine(SLOW + source)
+    lines = machine.source.splitlines()
+    held = machine.start()
+    frame = held.run(1)
+    while frame is not None and mark not in lines[frame.f_lineno - 1]:
+        frame = held.run(1)
+    assert frame is not None
+    return machine, frame
+
+
+def test_what_a_record_holds():
+    """Where each frame is, its bound variables that lie in no cell, and the cells."""
+    machine, frame = standing(
+        "def main(a):\n    n = 1\n    unbound = lambda: (n, later)\n    for x in [1, 2]:\n"
+        "        inside(a)\n    later = 2\ndef inside(b):\n    for _ in range(1):\n"
+        "        note('here')\nmain(7)\n",
+        "'here'",
+    )
+
+    stack = machine.walk(frame)
+
+    module, main, inside = stack.every
+    assert stack.frames == stack.every
+    assert {} == stack.running
+    assert ("program", 0, Entry.CALL, {}, {}, 15) == (
+        module.module, module.block, module.entry, module.values, module.cells, module.line,
+    )  # fmt: skip
+    assert {"a": 7, "x": 1} == {k: v for k, v in main.values.items() if k in "ax"}
+    assert {"a", "x", "unbound", ".i1"} == set(main.values)
+    assert list(main.cells) == ["later", "n"] or list(main.cells) == ["n", "later"]
+    assert main.values["unbound"].__closure__ == (main.cells["later"], main.cells["n"])
+    assert ("main", "main", Entry.CALL, 10) == (main.qualname, main.name, main.entry, main.line)
+    assert (Entry.BEFORE, 14, {"b", "_", ".i1"}) == (
+        inside.entry, inside.line, set(inside.values),
+    )  # fmt: skip
+    machine.leave()
+
+
+def test_generators_on_the_stack_are_apart():
+    """They are not entered, but go on when they are asked; people see them all the same."""
+    machine, frame = standing(
+        "def g():\n    for _ in range(1):\n        note('here')\n    yield 1\n"
+        "def main():\n    for x in g():\n        note(x)\nmain()\n",
+        "'here'",
+    )
+
+    stack = machine.walk(frame)
+
+    assert ["<module>", "main"] == [record.qualname for record in stack.frames]
+    assert ["<module>", "main", "g"] == [record.qualname for record in stack.every]
+    assert {id(frame): stack.every[-1]} == stack.running
+    machine.leave()
+
+
+def test_a_walk_leaves_nothing_behind():
+    """What a frame lets go afterwards is gone, though the walk has read its variables."""
+    source = (
+        "class Thing: pass\ndef main():\n    thing = Thing()\n    see(thing)\n"
+        "    key = lambda: thing\n    slow('here')\n    del thing\n    slow('gone')\nmain()\n"
+    )
+    seen = []
+    machine = Machine(SLOW + source)
+    held = machine.start(see=lambda thing: seen.append(weakref.ref(thing)))
+    lines = machine.source.splitlines()
+    frame = held.run(1)
+    while "'here'" not in lines[frame.f_lineno - 1]:
+        frame = held.run(1)
+    machine.walk(frame)
+    while "'gone'" not in lines[frame.f_lineno - 1]:
+        frame = held.run(1)
+
+    assert seen[0]() is None
+
+    del frame
+    held.finish()
+    machine.leave()
+
+
+def test_thousand_frames_are_walked_with_one_search():
+    """The cells of a deep recursion are found together, and are those of each frame."""
+    machine, frame = standing(
+        "def down(n):\n    for _ in range(1):\n        if n == 0:\n            note('here')\n"
+        "            return 0\n        return 1 + down(n - 1)\n    return lambda: n\n"
+        "note(down(300))\n",
+        "'here'",
+    )
+
+    stack = machine.walk(frame)
+
+    assert 302 == len(stack.frames)
+    assert list(range(300, -1, -1)) == [each.cells["n"].cell_contents for each in stack.frames[1:]]
+    held = machine.go_on(stack)
+    held.finish()
+    assert machine.log == ["here", 300]
+    machine.leave()
+
+
+def test_a_cell_is_that_of_the_frame_and_not_of_a_later_closure():
+    """A callee that was made anew while it runs has the same code, and other cells."""
+    source = SLOW + (
+        "def make(n):\n    def f():\n        global now\n        now = make(n + 1)\n"
+        "        slow(n)\n        return n\n    return f\nnow = make(1)\nnote(now())\n"
+        "note(now())\n"
+    )
+
+    assert every_line(source).points > 8
+
+
+def test_the_root_is_found_on_the_stack():
+    """The module's own frame, outermost where there are two; none in another module."""
+    machine, frame = standing("def main():\n    slow('here')\nmain()\n", "'here'")
+
+    root = root_of(machine.program, "program", frame)
+
+    assert root is frame.f_back
+    assert root_of(machine.program, "other", frame) is None
+    machine.leave()
+
+
+def test_a_function_can_be_the_root():
+    """For a decorated function nothing outside of it is looked at."""
+    machine, frame = standing(
+        "def main():\n    return sorted([slow('here')])\ndef slow2(x):\n    slow(x)\n"
+        "note(sorted([1], key=lambda x: main()))\n",
+        "'here'",
+    )
+
+    stack = walk(machine.program, frame, root=frame, at_line=True)
+
+    assert ["main"] == [record.qualname for record in stack.frames]
+    with pytest.raises(Postponed):
+        machine.walk(frame)
+    machine.leave()
+
+
+def test_a_frame_of_another_stack_is_no_root():
+    """A root that is not around the frame is not met."""
+    machine, frame = standing("slow('here')\n", "'here'")
+
+    with pytest.raises(Postponed):
+        walk(machine.program, frame, root=sys._getframe(), at_line=True)
+
+    machine.leave()
+
+
+def test_code_in_another_namespace_is_not_the_program():
+    """The same code, executed once more elsewhere, has globals that are not saved."""
+    machine, frame = standing("slow('here')\n", "'here'")
+    machine.program.add("program", machine.module, dict(machine.names))
+
+    with pytest.raises(Postponed, match="runs in a copy of program"):
+        walk(machine.program, frame, root=frame, at_line=True)
+
+    machine.leave()
+
+
+def test_a_namespace_of_its_own_is_not_the_module():
+    """A module's code that was executed with other locals than globals."""
+    machine = Machine(SLOW + "x = 1\nslow(x)\n")
+    machine.start()
+    held = machine.hold(lambda: exec(machine.module.code, machine.names, {}))
+    frame = held.run(1)
+
+    with pytest.raises(Postponed, match="with a namespace of its own"):
+        machine.walk(frame)
+
+    held.finish()
+
+
+class SafePoint:
+    """Saves where it is called, as an explicit safe point does."""
+
+    def __init__(self):
+        self.stacks = []
+        self.machine = None
+        self.last = 0
+
+    def sync(self):
+        frame = sys._getframe(1)
+        stack = self.machine.walk(frame, at_line=False, safe_points=[self.sync])
+        self.stacks.append(stack)
+        if len(self.stacks) == self.last:
+            raise Left
+
+
+@pytest.mark.parametrize("call", ["sync()", "point.sync()", "note([slow(1), sync(), slow(2)])"])
+def test_an_explicit_safe_point_is_done_when_the_program_goes_on(call):
+    """The frame that called it goes on behind the call, whose value is None."""
+    source = (
+        SLOW + f"def main():\n    for i in range(2):\n        {call}\n        note(i)\nmain()\n"
+    )
+    point = SafePoint()
+    machine = point.machine = Machine(source)
+    with quiet_heap():
+        machine.start(sync=point.sync, point=point).finish()
+        expected = list(machine.log)
+        for last in (1, 2):
+            point.stacks, point.last = [], last
+            with pytest.raises(Left):
+                machine.start(sync=point.sync, point=point).finish()
+            stack, point.last = point.stacks[-1], 0
+            machine.go_on(stack).finish()
+
+            assert Entry.DONE is stack.every[-1].entry
+            assert expected == machine.log
+    machine.leave()
+
+
+@pytest.mark.parametrize(
+    ("program", "why"),
+    [
+        ("def main():\n    again()\nmain()\n", "by way of `again`, which is `"),
+        ("def main():\n    for _ in [1]:\n        x = point.late\nmain()\n", "call: an operator"),
+        ("class A:\n    sync()\n", "`A` runs: the body of a class"),
+        ("def main():\n    try:\n        pass\n    finally:\n        sync()\nmain()\n", "finally"),
+        ("def main():\n    (lambda x=sync(): x)()\nmain()\n", "no frame can be entered again"),
+        ("def main():\n    gone.sync()\nmain()\n", "no plain call: "),
+    ],
+)
+def test_an_explicit_safe_point_that_is_none(program, why):
+    """It must be called as what it is: nothing else may wait for its value."""
+    reasons = []
+
+    class Point(SafePoint):
+        def sync(self):
+            frame = sys._getframe(1)
+            try:
+                self.machine.walk(frame, at_line=False, safe_points=[SafePoint.sync])
+            except Postponed as postponed:
+                reasons.append(str(postponed))
+
+        late = property(sync)
+
+        def __getattr__(self, name):
+            return self.sync
+
+    point = Point()
+    machine = point.machine = Machine(SLOW + program)
+
+    class Gone:
+        sync = property(lambda self: point.sync)
+
+    machine.start(sync=point.sync, again=point.sync, point=point, gone=Gone()).finish()
+
+    assert why in "".join(reasons), reasons
+    machine.leave()
+
+
+# -- generators that wait
+
+GENERATORS = """
+def g(n):
+    for i in range(n):
+        got = yield i
+        note(got)
+def outer():
+    k = 1
+    def see():
+        return k
+    yield from g(2)
+    yield k
+def tiny():
+    return sorted([1], key=lambda x: (yield))
+"""
+
+
+def generators() -> Machine:
+    machine = Machine(SLOW + GENERATORS)
+    machine.start().finish()
+    return machine
+
+
+def test_a_generator_that_waits():
+    """Its record has the yield, the variables and the names that it was given."""
+    machine = generators()
+    generator = machine.names["g"](2)
+    next(generator)
+    generator.__name__, generator.__qualname__ = "name", "A.qualname"
+
+    record = generator_record(machine.program, generator)
+    made = machine.entering.make_generator(record)
+
+    assert (Entry.YIELD, "name", "A.qualname") == (record.entry, record.name, record.qualname)
+    assert ("name", "A.qualname") == (made.__name__, made.__qualname__)
+    assert {} == record.values
+    assert 1 == made.send("sent")
+    assert ["sent"] == machine.log
+    assert generator_record(machine.program, made).position == record.position
+    machine.leave()
+
+
+def test_a_generator_that_hands_on():
+    """It waits in `yield from`, with the iterator that it hands on to, and shares its cell."""
+    machine = generators()
+    generator = machine.names["outer"]()
+    next(generator)
+
+    record = generator_record(machine.program, generator)
+    inner = record.values[".y"]
+    see = record.values["see"]
+    made = machine.entering.make_generator(record)
+
+    assert record.cells["k"] is see.__closure__[0]
+    assert 1 == made.send("sent")
+    record.cells["k"].cell_contents = 5
+    assert [5] == list(made)
+    assert inner.gi_frame is None
+    machine.leave()
+
+
+def test_a_generator_that_has_not_begun():
+    """Made again, and made again before it begins, it begins at its first line."""
+    machine = generators()
+    first = generator_record(machine.program, machine.names["g"](2))
+
+    made = machine.entering.make_generator(first)
+    again = generator_record(machine.program, made)
+    values = dict(again.values)
+    twice = machine.entering.make_generator(again)
+
+    assert (Entry.START, Entry.START) == (first.entry, again.entry)
+    assert {"n": 2} == values
+    assert [0, 1] == list(twice)
+    machine.leave()
+
+
+def test_generators_that_have_no_record():
+    """Foreign ones, running ones, and those that are over."""
+    machine = generators()
+    over = machine.names["g"](0)
+    list(over)
+
+    def foreign():
+        yield 1
+
+    with pytest.raises(Postponed, match="no code of the program"):
+        generator_record(machine.program, foreign())
+    with pytest.raises(ValueError, match="`g` is over"):
+        generator_record(machine.program, over)
+    machine.leave()
+
+
+def test_a_generator_that_runs_has_no_record():
+    """It can be asked only by the frames that are taken apart with it."""
+    source = (
+        "def g():\n    for _ in range(1):\n        note('here')\n    yield 1\n"
+        "def main():\n    note(list(map(str, it)))\nit = g()\nmain()\n"
+    )
+    machine, _ = standing(source, "'here'")
+
+    with pytest.raises(Postponed, match="`g` runs below C code"):
+        generator_record(machine.program, machine.names["it"])
+
+    machine.leave()
