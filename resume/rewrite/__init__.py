@@ -20,8 +20,8 @@ What comes out, as a `RewrittenModule`:
 - `residual(block, Suspension(position, entry, bound))`: the code of the rest.
 - `definitions(position)`: the imports, functions and classes above a position of the module;
   `defined(position)`: which names that binds.
-- `reads(block, where)`: which names the rest may read; `can_make_again(block, name)`: a variable
-  has one assignment only, which a residual (`Suspension.recreated`) runs again.
+- `reads(block, where)`: which names the rest may read; `needs(block, name)`: what the only
+  assignment of a variable reads, which a residual (`Suspension.recreated`) runs again.
 
 Values that the interpreter would keep on its stack are in local variables whose names begin with a
 dot: `.i1` iterators, `.t1` operands, `.w1` context managers, `.e1` exceptions, `.y` what a

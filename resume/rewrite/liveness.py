@@ -14,6 +14,7 @@ from resume.rewrite.residual import is_in
 from resume.rewrite.scopes import FUNCTIONS, SCOPES
 
 _SEES_ALL = frozenset({"locals", "globals", "vars", "dir", "eval", "exec"})
+_DEFINING = (*FUNCTIONS, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign)
 NOWHERE = -1
 """A position that no statement has: all of a module's lie before it."""
 
@@ -28,6 +29,8 @@ class Definitions:
     """Name -> module (its leading dots with it), and the name there; None: the module itself."""
     star_imports: tuple[str, ...] = ()
     """Modules of which all names are imported."""
+    constants: frozenset[str] = frozenset()
+    """Variables that hold what is written out in the source, until the program changes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,31 +51,32 @@ class Reads:
 def definitions_of(body: Sequence[ast.stmt], position: int | None) -> Definitions:
     """Return what is defined again for a position of the module; None: for its end."""
     made: set[str] = set()
+    constants: set[str] = set()
     imported: dict[str, tuple[str, str | None]] = {}
     stars: list[str] = []
     number = NOWHERE if position is None else position
     for node in _definitions_in(definitions_before(body, number)):
         if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
             made.add(node.name)
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            constants.update(part.id for part in ast.walk(node) if isinstance(part, ast.Name))
         elif isinstance(node, ast.Import):
             for alias in node.names:
                 whole, first = alias.name, alias.name.split(".")[0]
                 imported[alias.asname or first] = (whole if alias.asname else first, None)
-        else:
+        elif isinstance(node, ast.ImportFrom):
             home = "." * node.level + (node.module or "")
             for alias in node.names:
                 if alias.name == "*":
                     stars.append(home)
                 else:
                     imported[alias.asname or alias.name] = (home, alias.name)
-    return Definitions(frozenset(made), imported, tuple(stars))
+    return Definitions(frozenset(made), imported, tuple(stars), frozenset(constants))
 
 
-def _definitions_in(
-    statements: Iterable[ast.stmt],
-) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom]:
+def _definitions_in(statements: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
     for node in statements:
-        if isinstance(node, (*FUNCTIONS, ast.ClassDef, ast.Import, ast.ImportFrom)):
+        if isinstance(node, _DEFINING):
             yield node
         else:
             inner = (child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt))

@@ -134,20 +134,23 @@ class RewrittenModule:
         """Return where a residual goes on from; None: the code is none."""
         return self._suspensions.get(id(code))
 
-    def definitions(self, position: int | None, recreated: Iterable[str] = ()) -> CodeType:
+    def definitions(self, position: int | None) -> CodeType:
         """Return the code that defines again what the module had defined before a position.
 
-        Args:
-            position: None stands for the end of the module.
-            recreated: Variables that their only assignment makes again, behind that.
-
-        Raises:
-            RestoreError: One of these variables has no single assignment.
+        None stands for the end of the module.
         """
         number = NOWHERE if position is None else position
         body = list(definitions_before(self._tree.body, number))
-        body += assignments(self.blocks[0], self._unit, recreated)
-        return self._relocation.relocate(self._compile(copy.deepcopy(ast.Module(body, []))))
+        return self._relocation.relocate(self._compile(ast.Module(body, [])))
+
+    def recreation(self, names: Iterable[str]) -> CodeType:
+        """Return the code that makes variables of the module again, by their only assignments.
+
+        Raises:
+            RestoreError: One of them has no single assignment.
+        """
+        body = assignments(self.blocks[0], self._unit, names)
+        return self._relocation.relocate(self._compile(ast.Module(body, [])))
 
     def defined(self, position: int | None) -> Definitions:
         """Tell what `definitions` binds; None stands for the end of the module."""
@@ -165,10 +168,14 @@ class RewrittenModule:
         """Tell what the functions of the module read."""
         return reads_of(block.node for block in self.blocks.values() if block.number)
 
-    def can_make_again(self, block: int, name: str) -> bool:
-        """Tell whether a variable of the block has one assignment only, of what a call gives."""
+    def needs(self, block: int, name: str) -> frozenset[str] | None:
+        """Tell what the only assignment of a variable reads; None where it has not just one.
+
+        It must be one of what a call gives: `Suspension.recreated` and `recreation` run it again.
+        """
         found = self.blocks[block]
-        return only_assignment(found.body, found.scope, name) is not None
+        assignment = only_assignment(found.body, found.scope, name)
+        return None if assignment is None else reads_of([assignment]).names - {name}
 
     def managers(self, block: int, position: int) -> dict[str, frozenset[str]]:
         """Return the hidden names of the `with` blocks around a position, and what they bind."""

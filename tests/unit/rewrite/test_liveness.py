@@ -163,7 +163,7 @@ def test_definitions_of_a_whole_module_are_all_it_defines():
 def test_one_assignment_of_a_call_can_run_again(body, answer):
     made = "def make(n):\n    for _ in [n]:\n        pass\n    return n\n"
 
-    assert answer is module_of(made + body).can_make_again(0, "x")
+    assert answer is (module_of(made + body).needs(0, "x") is not None)
 
 
 def test_arguments_and_names_of_functions_inside_are_not_the_frames_alone():
@@ -179,7 +179,7 @@ def test_arguments_and_names_of_functions_inside_are_not_the_frames_alone():
     )
     f = function(module, "f")
 
-    assert [False, False, True] == [module.can_make_again(f, name) for name in "xyz"]
+    assert [None, None, {"open", "x"}] == [module.needs(f, name) for name in "xyz"]
 
 
 def test_a_residual_makes_variables_again_before_all_else():
@@ -216,11 +216,12 @@ def test_a_residual_makes_variables_again_before_all_else():
     assert module.tables[id(code)].ids[units[0] // 2] is None
 
 
-def test_definitions_make_variables_of_the_module_again():
+def test_variables_of_the_module_are_made_again():
     module = module_of("limit = int(2)\ndef f(a): return a\npool = f(5)\nprint(pool)\n")
     names = {}
 
-    exec(module.definitions(position(module, 0, 4), ["pool"]), names)
+    exec(module.definitions(position(module, 0, 4)), names)
+    exec(module.recreation(["pool"]), names)
 
     assert 5 == names["pool"]
     assert "limit" not in names
@@ -230,7 +231,7 @@ def test_a_variable_that_cannot_be_made_again_is_told():
     module = module_of("pool = 1\n")
 
     with pytest.raises(RestoreError, match="no single assignment of pool"):
-        module.definitions(None, ["pool"])
+        module.recreation(["pool"])
 
 
 def test_managers_around_a_position_tell_what_they_bind():
