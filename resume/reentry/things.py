@@ -143,6 +143,13 @@ def reduce_lock(lock: Any, held: Collection[int]) -> Any:
     return (holes.lock if isinstance(lock, type(threading.Lock())) else holes.rlock), ()
 
 
+def locks_of(manager: Any) -> list[Any]:
+    """The locks that a context manager takes when it is entered."""
+    if type(manager) in LOCKS:
+        return [manager]
+    return [manager._lock] if isinstance(manager, threading.Condition) else []  # type: ignore[attr-defined]  # noqa: SLF001
+
+
 def _is_held(lock: Any) -> bool:
     if hasattr(lock, "locked"):
         return bool(lock.locked())

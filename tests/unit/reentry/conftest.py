@@ -13,5 +13,5 @@ def modules_as_before():
     before = dict(sys.modules)
     yield
     for name in set(sys.modules) - set(before):
-        if name.startswith("piece"):
+        if name.partition("_")[0] == "piece":
             del sys.modules[name]

@@ -17,6 +17,15 @@ from resume.reentry.program import Program
 from resume.rewrite import Helpers, RewrittenModule, rewrite
 
 NAME = "piece"
+READY: list[Any] = []
+"""Calls of frames that are still to go on, outermost first."""
+STOP: list[Any] = []
+"""What `sync` does: the last one."""
+
+
+def sync() -> None:
+    """Where programs stop: the rewriting knows the name, and takes the call for a position."""
+    STOP[-1]()
 
 
 def helpers_of(program: Program) -> Helpers:
@@ -24,7 +33,7 @@ def helpers_of(program: Program) -> Helpers:
         types=SAVABLE,
         iterate=Iteration(program).iterate,
         hide=lambda names: names,
-        following=lambda: lambda: None,
+        following=lambda: READY.pop(0),
         entered=Entered,
         again=again,
         delegate=delegate,
@@ -49,14 +58,23 @@ class Piece:
 
 
 def load(
-    source: str, name: str = NAME, *, definitions: int | None = None, into: Program | None = None
+    source: str,
+    name: str = NAME,
+    *,
+    definitions: int | None = None,
+    into: Program | None = None,
 ) -> Piece:
-    """Run *source* as the module *name*; or only what it defines before a position."""
+    """Run *source* as the module *name*; or only what it defines before a position.
+
+    A position below -1 runs nothing at all.
+    """
     program = Program() if into is None else into
     module = types.ModuleType(name)
     rewritten = rewrite(source, f"<{name}>", helpers_of(program))
     program.add(name, rewritten, vars(module))
     sys.modules[name] = module
+    if definitions is not None and definitions < -1:
+        return Piece(program, module)
     code = rewritten.code if definitions is None else rewritten.definitions(definitions)
     exec(code, vars(module))
     return Piece(program, module)
