@@ -363,6 +363,8 @@ class Revived:
     random_state: Any
     anchored: Mapping[str, Any]
     """Objects by anchor path, for a second decoding of the same bytes into them."""
+    hidden: Mapping[str, Any] = field(default_factory=dict)
+    """Names of the scene that begin with a dot: no variables, but part of its graph."""
 
 
 def user_names(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -421,4 +423,9 @@ def revive(
             "the saved state holds no random generators: it was not written by resume"
         )
     names = user_names(values)
-    return Revived(names, values.get(_VALUES, {}), scenes, values[_RNG], decoded.anchored)
+    hidden = {
+        name: value
+        for name, value in values.items()
+        if name.startswith(".") and name not in (_VALUES, _RNG) and not name.startswith(".loop ")
+    }
+    return Revived(names, values.get(_VALUES, {}), scenes, values[_RNG], decoded.anchored, hidden)

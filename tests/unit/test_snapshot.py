@@ -217,3 +217,16 @@ def test_the_collector_waits_while_a_state_is_restored_and_is_then_as_it_was(is_
 
     assert [False] == WatchesItsReturn.seen
     assert is_on == gc.isenabled()
+
+
+def test_names_that_begin_with_a_dot_are_hidden_and_part_of_the_graph():
+    """They come back beside the user's own names, and share objects with these."""
+    shared = [1]
+    snapshot = capture(Scene({"a": shared, ".b": (shared,)}), reducers={})
+    content = Content(snapshot.encoded.stream, [])
+
+    found = revive(content, loops=0, live={})
+
+    assert {"a"} == set(found.names)
+    assert {".b"} == set(found.hidden)
+    assert found.hidden[".b"][0] is found.names["a"]
