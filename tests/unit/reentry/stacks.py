@@ -19,11 +19,13 @@ from pieces import READY, STOP, Piece, load
 from suspended import make, making, record_of
 
 from resume.frames import cells_of
-from resume.pickling import decode, encode
+from resume.pickling import encode
 from resume.reentry.putting import define, put_back
 from resume.reentry.records import FrameRecord
 from resume.reentry.roots import ProgramState, Taken
 from resume.rewrite import Entry, Kind, Suspension
+from resume.snapshot import Scene, capture, revive
+from resume.types import Content
 
 
 class Stopped(BaseException):
@@ -125,9 +127,10 @@ class Saved:
     def __init__(self, source: str, also: dict[str, str], taken: Taken) -> None:
         self.source, self.also = source, also
         self.taken = taken
-        encoded = encode(taken.roots, look=taken.look)
+        snapshot = capture(Scene(taken.roots, look=taken.look), reducers={})
+        encoded = snapshot.encoded
         assert () == encoded.skipped
-        self.sizes = encoded.sizes
+        self.variables = {variable.name: variable for variable in snapshot.variables}
         self.stream = encoded.stream
         self.buffers = [bytes(buffer.view) for buffer in encoded.buffers]
         self.layout = json.loads(json.dumps(taken.layout))
@@ -152,7 +155,8 @@ def go_on(saved: Saved) -> dict[str, Any]:
     define(program, "piece", saved.layout)
     maker = making(piece)
     buffers = [memoryview(bytearray(buffer)) for buffer in saved.buffers]
-    values = decode(saved.stream, buffers, own={"program": maker}).values
+    found = revive(Content(saved.stream, buffers), loops=0, live={}, own={"program": maker})
+    values = {**found.names, **found.hidden}
     frames = put_back(program, saved.layout, values, maker)
     READY[:] = [functools.partial(call, piece, record) for record in frames[1:]]
     first = frames[0]

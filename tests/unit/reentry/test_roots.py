@@ -102,7 +102,9 @@ def test_every_variable_is_a_root_of_its_own_with_its_size():
     assert {"shared", "table", "result", "inner: walk", "inner: rows", "outer: counter"} <= names
     assert {"Counter.total", "Counter.seen"} <= names
     assert not {"make", "outer", "Counter", "main"} & names
-    assert all(saved.sizes[name] > 0 for name in names)
+    assert names <= set(saved.variables)
+    assert all(saved.variables[name].size_bytes > 0 for name in names)
+    assert "[1, 2, 1]" == saved.variables["inner: rows"].preview
 
 
 def test_the_account_is_plain_data_that_tells_where_each_frame_is():
