@@ -58,12 +58,14 @@ def reduce_file(_session: Session, file: Any) -> Any:
         return closed_file, (type(file).__name__,)
     if not isinstance(name, str) or not _is_regular(file):
         raise Unsavable(f"the file {name!r} belongs to this process, and cannot be opened again")
-    how = _how(file)
     size = None
     if file.writable():
         file.flush()
         size = os.fstat(file.fileno()).st_size
-    return opened_file, (str(Path(name).absolute()), name, how, place_of(file), size)
+    raw = _raw_of(file)
+    place = place_of(file)
+    how = _how(file, raw)
+    return opened_file, (str(Path(name).absolute()), name, how, place, size)
 
 
 def _standard_name(file: Any) -> tuple[str, bool] | None:
@@ -83,17 +85,21 @@ def _is_regular(file: Any) -> bool:
         return False
 
 
-def _how(file: Any) -> dict[str, Any]:
-    """What `open` is to be told."""
-    text = isinstance(file, io.TextIOWrapper)
-    buffer = file.buffer if text else file
+def _raw_of(file: Any) -> io.FileIO:
+    """The file of the system below *file*."""
+    buffer = file.buffer if isinstance(file, io.TextIOWrapper) else file
     raw = getattr(buffer, "raw", buffer)
     if type(raw) is not io.FileIO:
         raise Unsavable(f"the file {file.name!r} is read through a {type(raw).__name__}")
-    if not text:
+    return raw
+
+
+def _how(file: Any, raw: io.FileIO) -> dict[str, Any]:
+    """What `open` is to be told."""
+    if type(file) is not io.TextIOWrapper:
         return {"mode": raw.mode, "buffering": 0 if raw is file else -1}
     return {
-        "mode": raw.mode.replace("b", ""),
+        "mode": getattr(file, "mode", raw.mode).replace("b", ""),
         "buffering": 1 if file.line_buffering else -1,
         "encoding": file.encoding,
         "errors": file.errors,
@@ -102,9 +108,27 @@ def _how(file: Any) -> dict[str, Any]:
 
 
 def _newline_of(file: Any) -> str | None:
-    """Which `newline=` a text file was opened with: it holds that string, and tells it nowhere."""
-    held = (part for part in gc.get_referents(file) if isinstance(part, str))
-    return next((part for part in held if part in _NEWLINES), None)
+    """Which `newline=` a text file was opened with. No attribute tells; it is at its place.
+
+    It is one of the strings that the file holds: its encoding, that, what is left of the text that
+    was decoded, and what to do with errors, in this order.
+    """
+    known = _newlines_by_looks(file)
+    if len(known) > 1:  # an empty string, and a seek lets go of what was decoded
+        file.seek(file.tell())
+        known = _newlines_by_looks(file)
+    return known[-1]
+
+
+def _newlines_by_looks(file: Any) -> list[str | None]:
+    """All that `newline=` may have been."""
+    held = gc.get_referents(file)
+    strings = [part for part in held if isinstance(part, str)][1:-1]
+    if any(isinstance(part, io.IncrementalNewlineDecoder) for part in held):
+        if len(strings) == 1 and not strings[0]:
+            return [None, ""]
+        return [""] if len(strings) > 1 else [None]
+    return [strings[0]] if strings else [None]
 
 
 def place_of(file: Any) -> int:
@@ -148,20 +172,23 @@ def _place_before(file: Any, piece: bytes, left: str) -> int | None:
     """Where in *piece* that begins which decodes to *left*; None where it is nowhere."""
     if file.encoding.lower().replace("_", "-") not in _STATELESS:
         return None
-    newline = _newline_of(file)
     shortest = len(left.encode(file.encoding, file.errors))
     most = shortest + left.count("\n") + _LONGEST_CHAR
-    for size in range(shortest, min(most, len(piece)) + 1):
-        decoder: Any = codecs.getincrementaldecoder(file.encoding)(file.errors)
-        if newline in (None, ""):
-            decoder = io.IncrementalNewlineDecoder(decoder, translate=newline is None)
-        at = len(piece) - size
-        try:
-            if decoder.decode(piece[at:]) == left:
-                return at
-        except UnicodeDecodeError:  # it begins within a character
-            continue
+    for newline in _newlines_by_looks(file):
+        for size in range(shortest, min(most, len(piece)) + 1):
+            if _decodes_to(left, piece[len(piece) - size :], file, newline):
+                return len(piece) - size
     return None
+
+
+def _decodes_to(text: str, piece: bytes, file: Any, newline: str | None) -> bool:
+    decoder: Any = codecs.getincrementaldecoder(file.encoding)(file.errors)
+    if newline in (None, ""):
+        decoder = io.IncrementalNewlineDecoder(decoder, translate=newline is None)
+    try:
+        return bool(decoder.decode(piece) == text)
+    except UnicodeDecodeError:  # it begins within a character
+        return False
 
 
 @builder
