@@ -12,6 +12,7 @@ from collections.abc import Collection
 from typing import Any
 
 from resume.pickling import holes
+from resume.pickling.anchors import slots_of
 from resume.pickling.builders import builder
 from resume.pickling.session import Reducer, Session, Unsavable
 
@@ -59,10 +60,28 @@ def _answers_for_all(kind: type) -> bool:
 def _instance(_session: Session, thing: Any) -> Any:
     kind: Any = type(thing)  # the instance itself would answer whatever is asked
     args = kind.__getnewargs__(thing) if hasattr(kind, "__getnewargs__") else ()
-    state = object.__getstate__(thing)
+    state = (_dict_of(thing), _slots_of(thing, kind))
     items = list.__iter__(thing) if isinstance(thing, list) else None
     pairs = iter(dict.items(thing)) if isinstance(thing, dict) else None
     return new_object, (kind, *args), state, items, pairs, put_state
+
+
+def _dict_of(thing: Any) -> dict[str, Any] | None:
+    try:
+        held: dict[str, Any] = object.__getattribute__(thing, "__dict__")
+    except AttributeError:
+        return None
+    return held
+
+
+def _slots_of(thing: Any, kind: type) -> dict[str, Any]:
+    held = {}
+    for name, slot in slots_of(kind).items():
+        try:
+            held[name] = slot.__get__(thing)
+        except AttributeError:  # nothing is in it
+            continue
+    return held
 
 
 @builder
@@ -74,11 +93,12 @@ def new_object(kind: Any, *args: Any) -> Any:
 @builder
 def put_state(target: Any, state: Any) -> None:
     """Give an instance its attributes, and ask nothing of its class."""
-    plain, slots = state if isinstance(state, tuple) and len(state) == 2 else (state, None)
+    plain, slots = state
     if plain:
         object.__getattribute__(target, "__dict__").update(plain)
-    for name, value in (slots or {}).items():
-        object.__setattr__(target, name, value)
+    named = slots_of(type(target))
+    for name, value in slots.items():
+        named[name].__set__(target, value)
 
 
 # ---------------------------------------------------------------- exceptions
@@ -110,8 +130,8 @@ def _has_own_init(kind: type) -> bool:
 @builder
 def exception(kind: type[BaseException], args: tuple[Any, ...]) -> BaseException:
     """An exception with these `args`, none of the program's code run."""
-    made = BaseException.__new__(kind, *args)
     base: Any = next(each for each in kind.__mro__ if each.__flags__ & _IMMUTABLE)
+    made: BaseException = base.__new__(kind, *args)
     base.__init__(made, *args)
     return made
 
