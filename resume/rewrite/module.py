@@ -81,6 +81,8 @@ class RewrittenModule:
         self._places: dict[int, dict[int, Place]] = {}
         self._starts: dict[int, dict[int, int]] = {}
         self._suspensions: dict[int, Suspension] = {}
+        self._defined: dict[int | None, Definitions] = {}
+        self._needs: dict[tuple[int, str], frozenset[str] | None] = {}
 
     def compiled(self) -> RewrittenModule:
         """Compile the whole module."""
@@ -154,7 +156,9 @@ class RewrittenModule:
 
     def defined(self, position: int | None) -> Definitions:
         """Tell what `definitions` binds; None stands for the end of the module."""
-        return definitions_of(self._tree.body, position)
+        if position not in self._defined:
+            self._defined[position] = definitions_of(self._tree.body, position)
+        return self._defined[position]
 
     def reads(self, block: int, where: Suspension) -> Reads:
         """Tell what the rest of a block reads, with the functions that are made in the block."""
@@ -173,9 +177,12 @@ class RewrittenModule:
 
         It must be one of what a call gives: `Suspension.recreated` and `recreation` run it again.
         """
-        found = self.blocks[block]
-        assignment = only_assignment(found.body, found.scope, name)
-        return None if assignment is None else reads_of([assignment]).names - {name}
+        if (block, name) not in self._needs:
+            found = self.blocks[block]
+            assignment = only_assignment(found.body, found.scope, name)
+            needed = None if assignment is None else reads_of([assignment]).names - {name}
+            self._needs[block, name] = needed
+        return self._needs[block, name]
 
     def managers(self, block: int, position: int) -> dict[str, frozenset[str]]:
         """Return the hidden names of the `with` blocks around a position, and what they bind."""
