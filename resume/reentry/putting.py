@@ -81,6 +81,8 @@ def _frames(layout: Mapping[str, Any], values: Mapping[str, Any]) -> list[FrameR
         head = {name: part for name, part in row.items() if name not in ("values", "cells")}
         held = {name: _value(values, root) for name, root in row["values"].items()}
         own = {name: cells[number] for name, number in row["cells"].items()}
+        if "generator" in head:
+            head["generator"] = _value(values, head["generator"])
         frames.append(record_from(head, held, own))
     return frames
 

@@ -31,7 +31,7 @@ from resume.reentry.files import SLOT
 from resume.reentry.iterators import Counted
 from resume.reentry.program import Program
 from resume.reentry.records import FrameRecord, Postponed
-from resume.rewrite import Entry
+from resume.rewrite import Entry, Suspension
 
 Cells: TypeAlias = "list[tuple[types.CellType, tuple[Any, ...]]]"
 """Cells with what they hold: one item, or none."""
@@ -120,7 +120,8 @@ class Taking:
         record = self._record_of(thing)
         values, again, reentered = parted(record.values)
         head = {**plain_fields(record), "again": again, "reentered": reentered}
-        state = (values, self._fills(session, record.cells))
+        is_suspended = record.entry is Entry.YIELD
+        state = ((is_suspended, self._fills(session, record.cells)), values)
         args = (head, tuple(values), record.cells, names)
         return program_generator, args, state, None, None, fill_generator
 
@@ -177,6 +178,18 @@ def plain_fields(record: FrameRecord) -> dict[str, Any]:
     return found
 
 
+def suspension_of(record: FrameRecord) -> Suspension:
+    """Return where a restored record goes on, with all that is made again on the way."""
+    return Suspension(
+        record.position,
+        record.entry,
+        tuple(sorted(record.values)),
+        frozenset(record.again),
+        frozenset(record.reentered),
+        record.recreated,
+    )
+
+
 def record_from(
     head: Mapping[str, Any], values: dict[str, Any], cells: dict[str, types.CellType]
 ) -> FrameRecord:
@@ -210,12 +223,12 @@ class Making:
 
     program: Program
     make: Callable[[FrameRecord], Any]
-    """Gives a generator that goes on from a record, and has not begun to: its values are filled in
-    later, in the very dict of the record."""
+    """Gives a generator that goes on from a record, and has not begun to (`begin_generator`): its
+    values are filled in later, in the very dict that is the record's now."""
     start: Callable[[Any], None]
     """Runs such a generator to the place where it is suspended."""
-    records: dict[int, tuple[Any, FrameRecord]] = field(default_factory=dict)
-    """By id of a generator whose values are still to come."""
+    waiting: dict[int, tuple[Any, dict[str, Any]]] = field(default_factory=dict)
+    """By id of a generator whose values are still to come: the dict for these."""
     suspended: list[Any] = field(default_factory=list)
 
     cuts: list[tuple[Any, int]] = field(default_factory=list)
@@ -314,23 +327,24 @@ def program_generator(
     """A generator that goes on from a record, its values still to come."""
     making = _making(rebuild)
     making.code_of(head["module"], head["block"])
-    record = record_from(head, dict.fromkeys(bound_names), cells)
-    made = making.make(record)
+    values = dict.fromkeys(bound_names)
+    made = making.make(record_from(head, values, cells))
     made.__name__, made.__qualname__ = names
-    making.records[id(made)] = made, record
+    making.waiting[id(made)] = made, values
     return made
 
 
 @bound
-def fill_generator(rebuild: Rebuild, target: Any, state: tuple[dict[str, Any], Cells]) -> None:
-    """Give a generator the values of its variables."""
+def fill_generator(
+    rebuild: Rebuild, target: Any, state: tuple[tuple[bool, Cells], dict[str, Any]]
+) -> None:
+    """Give a generator the values of its variables, and note whether it is suspended."""
     making = _making(rebuild)
-    values, fills = state
+    (is_suspended, fills), values = state
     for cell, contents in fills:
         fill_cell(cell, contents)
-    _, record = making.records.pop(id(target))
-    record.values.update(values)
-    if record.entry is Entry.YIELD:
+    making.waiting.pop(id(target))[1].update(values)
+    if is_suspended:
         making.suspended.append(target)
 
 

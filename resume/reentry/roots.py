@@ -288,9 +288,15 @@ class _Account:
                 self._contents.add(id(cell))
                 self._add(f"{label}: {name}", value, (depth, name))
         is_local = record.block != 0
+        # what runs it instead of a frame: a call of `next` or `send`
+        asked = getattr(record, "generator", None)
+        stands_in = {}
+        if asked is not None:
+            stands_in["generator"] = self._add(f".{label}: generator", asked, None)
         self._stack.append(
             {
                 **plain_fields(record),
+                **stands_in,
                 "values": roots,
                 "cells": cells,
                 "again": [name for name in again if name in roots],

@@ -22,8 +22,9 @@ from resume.frames import cells_of
 from resume.pickling import encode
 from resume.reentry.putting import define, put_back
 from resume.reentry.records import FrameRecord
+from resume.reentry.reducers import suspension_of
 from resume.reentry.roots import ProgramState, Taken
-from resume.rewrite import Entry, Kind, Suspension
+from resume.rewrite import Entry, Kind
 from resume.snapshot import Scene, capture, revive
 from resume.types import Content
 
@@ -160,15 +161,8 @@ def go_on(saved: Saved) -> dict[str, Any]:
     frames = put_back(program, saved.layout, values, maker)
     READY[:] = [functools.partial(call, piece, record) for record in frames[1:]]
     first = frames[0]
-    where = Suspension(
-        first.position,
-        first.entry,
-        tuple(first.values),
-        frozenset(first.again),
-        frozenset(first.reentered),
-    )
     with the_stop(lambda: None):
-        exec(piece.rewritten.residual(0, where), piece.names)
+        exec(piece.rewritten.residual(0, suspension_of(first)), piece.names)
     return piece.names
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from pieces import Piece
 
 from resume.reentry.records import FrameRecord
-from resume.reentry.reducers import Making, Taking
-from resume.rewrite import Entry, Kind, Suspension
+from resume.reentry.reducers import Making, Taking, suspension_of
+from resume.rewrite import Entry, Kind
 
 
 def record_of(piece: Piece, generator: Any) -> FrameRecord:
@@ -42,18 +42,11 @@ def cells_of(generator: Any) -> dict[str, types.CellType]:
 def make(piece: Piece, record: FrameRecord) -> Any:
     """A generator over the record's dict of values, not begun."""
     rewritten = piece.program[record.module].rewritten
-    where = Suspension(
-        record.position,
-        record.entry,
-        tuple(record.values),
-        frozenset(record.again),
-        frozenset(record.reentered),
-        record.recreated,
-    )
-    code = rewritten.residual(record.block, where)
+    code = rewritten.residual(record.block, suspension_of(record))
     closure = tuple(record.cells.get(name) or types.CellType() for name in code.co_freevars)
     space = piece.program[record.module].namespace
-    return types.FunctionType(code, space, code.co_name, None, closure or None)(record.values)
+    values, record.values = record.values, {}
+    return types.FunctionType(code, space, code.co_name, None, closure or None)(values)
 
 
 def taking(piece: Piece, *, position: int | None = None, **options: Any) -> Taking:
