@@ -15,6 +15,7 @@ import runpy
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from importlib import import_module
 from importlib.machinery import FrozenImporter, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
 from typing import Any, NoReturn
@@ -53,6 +54,7 @@ def run_script(path: str, argv: Sequence[str], saving: Saving) -> NoReturn:
             compile(source.data, full, "exec", dont_inherit=True)  # says what it would say
     except (SyntaxError, ValueError):
         _run_plainly([path, *argv])  # the interpreter knows best how to tell
+    _prepare_beside(folder, saving)
     sys.argv = [path, *argv]
     launch(_Script(Modules(rewriting), saving, source))
 
@@ -87,6 +89,7 @@ def run_module(name: str, argv: Sequence[str], saving: Saving) -> NoReturn:
         rewriting.reach(source)
     except (SyntaxError, ValueError):
         _run_plainly(["-m", name, *argv])
+    _prepare_beside(folder, saving)
     sys.argv = ["-m", *argv]
     launch(_Module(Modules(rewriting), saving, name))
 
@@ -223,18 +226,36 @@ def _find_main(start, *words):  # type: ignore[no-untyped-def] # noqa: ANN001, A
     return start.replaced(start.find_no_more()(*words))
 
 
-def _forget_modules_beside(folder: str) -> None:
-    """Let the program find its own modules where we have imported others of their names."""
+def _names_beside(folder: str) -> set[str]:
+    """Names of libraries that the program's own files hide."""
     try:
         beside = {name.partition(".")[0] for name in os.listdir(folder)}  # noqa: PTH208
     except OSError:
-        return
-    for name in beside & sys.modules.keys() - sys.builtin_module_names - {"resume", "encodings"}:
-        if FrozenImporter.find_spec(name) is None and _is_found_in(name, folder):
-            for each in [each for each in sys.modules if each.partition(".")[0] == name]:
-                del sys.modules[each]
+        return set()
+    hidden = beside & {*sys.stdlib_module_names, *sys.modules}
+    return {
+        name
+        for name in hidden - {*sys.builtin_module_names, "resume", "encodings"}
+        if FrozenImporter.find_spec(name) is None and _is_found_in(name, folder)
+    }
 
 
 def _is_found_in(name: str, folder: str) -> bool:
     spec = PathFinder.find_spec(name, [folder])
     return spec is not None and spec.loader is not None
+
+
+def _prepare_beside(folder: str, saving: Saving) -> None:
+    """Import what is imported late else, where the program's folder would answer for it."""
+    if not _names_beside(folder):
+        return
+    for name in ("frames.pending", "frames.ending", "reentry.lines", "reentry.program", "rewrite"):
+        import_module(f"resume.{name}")
+    saving.prepare()
+
+
+def _forget_modules_beside(folder: str) -> None:
+    """Let the program find its own modules where we have imported others of their names."""
+    for name in _names_beside(folder) & sys.modules.keys():
+        for each in [each for each in sys.modules if each.partition(".")[0] == name]:
+            del sys.modules[each]

@@ -6,7 +6,6 @@ Everything behind the script's name belongs to the script.
 from __future__ import annotations
 
 import os
-import random
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -90,6 +89,10 @@ def _usage(name: str) -> str:
     return " ".join((name, *OPTIONS[name]))
 
 
+def _any_seed() -> str:
+    return str(int.from_bytes(os.urandom(4), "little") or 1)  # 0 means: none
+
+
 def pin_hash_seed(saved: str | None) -> None:
     """Start this very command once more where its hash seed is not that of the saved state.
 
@@ -97,7 +100,7 @@ def pin_hash_seed(saved: str | None) -> None:
     set stands, as long as nothing is saved under another.
     """
     now = os.environ.get(_SEED, "random")
-    wanted = saved or (now if now not in {"", "random"} else str(random.randint(1, 2**32 - 1)))  # noqa: S311
+    wanted = saved or (now if now not in {"", "random"} else _any_seed())
     if wanted == now or (sys.flags.ignore_environment and saved is None):
         return
     sys.stdout.flush()

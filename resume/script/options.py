@@ -70,6 +70,9 @@ class Saving(Protocol):
         `iterate`, `hide` and `entered` must be `unseen`: they may call code of the program.
         """
 
+    def prepare(self) -> None:
+        """Import all that a save needs: files of the program bear the names of libraries."""
+
     def begin(self, code: CodeType, running: Running) -> CodeType:
         """Return what runs as `__main__`: *code*, or what goes on from the saved state.
 
@@ -132,6 +135,9 @@ class NoSaving:
         """Plain iterators; residuals do not run."""
         residuals = dict.fromkeys(("following", "entered", "again", "delegate"), _refuse)
         return {"types": _TYPES, "iterate": _iterate, "hide": _hide, **residuals}
+
+    def prepare(self) -> None:
+        """Nothing."""
 
     def begin(self, code: CodeType, running: Running) -> CodeType:  # noqa: ARG002
         """The program begins at its beginning."""
