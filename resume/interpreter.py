@@ -11,6 +11,9 @@ from typing import Any, TypeVar
 LOCALS_WRITE_THROUGH = sys.version_info >= (3, 13)
 """`frame.f_locals` of a function is a proxy whose writes reach the variables (PEP 667)."""
 
+FORK_LOOKS_LAST = sys.version_info >= (3, 13)
+"""`os.fork` looks for other threads, to warn of them, when its hooks in the parent are done."""
+
 _RESUME, _NOP = opmap["RESUME"], opmap["NOP"]
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -23,11 +23,11 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING
 
-from resume.interpreter import unseen
+from resume.interpreter import FORK_LOOKS_LAST, unseen
 
 if TYPE_CHECKING:
     from resume.reentry.lines import Lines
@@ -73,7 +73,7 @@ class Alarm:
         self._main = 0
         self._native = self._left = 0
         self._is_asked = self._is_pending = self._is_answered = self._was_refused = False
-        self._is_on = self._is_busy = self._is_stopped = self._is_leaving = False
+        self._is_on = self._is_busy = self._is_stopped = self._is_leaving = self._is_paused = False
 
     # -- the timer
 
@@ -180,7 +180,7 @@ class Alarm:
 
     def _arm(self, frame: FrameType) -> None:  # pragma: no cover - measured by no tracer
         self._is_pending = False
-        if self._is_stopped or self._is_busy:
+        if self._is_stopped or self._is_busy or self._is_paused:
             return
         self._turn_off(frame)  # the stack may be another than it was
         self._left = self._most_lines
@@ -188,8 +188,6 @@ class Alarm:
 
     def _turn_on(self, frame: FrameType) -> None:  # pragma: no cover - measured by no tracer
         assert self._lines is not None
-        from resume.reentry.lines import outwards  # noqa: PLC0415 - only for a save
-
         if not any(self.is_known(each.f_code) for each in outwards(frame)):
             self._refuse("no code of the program runs in the main thread")
             return
@@ -207,6 +205,11 @@ class Alarm:
     def at_line(self, frame: FrameType) -> None:  # pragma: no cover - measured by no tracer
         """Save, if a statement begins here."""
         if not self._is_on or _thread.get_ident() != self._main:
+            return
+        if self._is_paused:
+            self._is_paused = False
+            self._turn_off(frame)
+            self._start_thread()
             return
         site = self._program().find(frame.f_code)
         self._left -= 1
@@ -248,8 +251,22 @@ class Alarm:
         self._end_thread()
 
     def go_on_after_fork(self) -> None:
-        """Start the thread again, in the parent."""
-        if not self._is_stopped:
+        """Start the thread again, in the parent.
+
+        From 3.13 on `fork` looks for threads when this hook is done: the next line of the program
+        starts it.
+        """
+        if not FORK_LOOKS_LAST:
+            self._start_thread()
+            return
+        from resume.frames import running_frames  # noqa: PLC0415 - few programs fork
+
+        frame = running_frames()[self._main]
+        self._make_lines()
+        self._turn_off(frame)
+        assert self._lines is not None
+        self._is_paused = self._is_on = self._lines.start(frame) is None
+        if not self._is_paused:
             self._start_thread()
 
     def end_in_child(self) -> None:
@@ -257,6 +274,13 @@ class Alarm:
         self._is_stopped, self._thread = True, None
         if self._is_on:
             self._turn_off(_here())
+
+
+def outwards(frame: FrameType | None) -> Iterator[FrameType]:
+    """Yield a frame and those that wait for it."""
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
 
 
 def _here() -> FrameType:

@@ -11,12 +11,12 @@ debugger or coverage beside it notices nothing.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from types import CodeType, FrameType
 from typing import Any, Protocol
 
 from resume.frames import frame_at
 from resume.interpreter import unseen
+from resume.reentry.arm import outwards
 
 _MOST_CALLS = 20_000
 """Calls of foreign functions to look at before giving up."""
@@ -57,13 +57,6 @@ def _tell(asker: Asker, frame: FrameType) -> None:  # pragma: no cover - no trac
         if isinstance(why, (KeyboardInterrupt, SystemExit)):
             raise why.with_traceback(None)  # noqa: B904 - it happened to the program
         raise
-
-
-def outwards(frame: FrameType | None) -> Iterator[FrameType]:
-    """Yield a frame and those that wait for it."""
-    while frame is not None:
-        yield frame
-        frame = frame.f_back
 
 
 class TracedLines:
