@@ -12,8 +12,8 @@ from typing import Literal, TypeVar
 from resume.rewrite.positions import SILENT, Numbering
 
 HelperName = Literal[
-    "BaseException", "again", "delegate", "entered", "following", "hide", "iterate", "slice",
-    "super", "type", "types",
+    "BaseException", "again", "delegate", "entered", "following", "hide", "iterate", "look_of",
+    "put_back", "slice", "super", "type", "types",
 ]  # fmt: skip
 
 MARKER = "\ue0007d1f5c0a:resume:"

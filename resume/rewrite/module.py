@@ -12,6 +12,7 @@ from typing import Any
 
 from resume.rewrite.blocks import Block, blocks_of
 from resume.rewrite.definitions import definitions_before
+from resume.rewrite.handled import look_of, put_back
 from resume.rewrite.liveness import (
     NOWHERE,
     Definitions,
@@ -59,10 +60,10 @@ class Helpers:
     """Residuals only: a generator that yields once (to be asked), and then is the given one."""
 
     def named(self) -> dict[str, Any]:
-        """Return them by their names, with the builtins that the program may have rebound."""
+        """Return them by their names, with ours, and builtins that the program may have rebound."""
         own = {field.name: getattr(self, field.name) for field in fields(self)}
         builtin = {"type": type, "slice": slice, "super": super, "BaseException": BaseException}
-        return own | builtin
+        return own | builtin | {"look_of": look_of, "put_back": put_back}
 
 
 class RewrittenModule:

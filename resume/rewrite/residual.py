@@ -36,6 +36,8 @@ from resume.rewrite.rest import Entry, holds, rest_of
 from resume.rewrite.scopes import OPAQUE, SCOPES
 from resume.rewrite.unit import Unit
 
+_LOOK = ".look"
+"""What an exception looked like that is raised again."""
 _ONCE = ".once"
 
 N = TypeVar("N", bound=ast.AST)
@@ -182,19 +184,21 @@ class Rest:
             whole = ast.Try(body, node.handlers, node.orelse, node.finalbody)
             return [_resumed(whole, node)]
         in_else = self._in_any(node.orelse)
-        inner = self._from(node.orelse) if in_else else [self._handled(node)]
+        inner = self._from(node.orelse) if in_else else self._handled(node)
         if not node.finalbody:
             return inner
         return [_resumed(ast.Try(inner, [], [], node.finalbody), node)]
 
-    def _handled(self, node: ast.Try) -> ast.stmt:
-        """Raise the exception again, and go on in its handler."""
+    def _handled(self, node: ast.Try) -> list[ast.stmt]:
+        """Raise the exception again, and go on in its handler, where it looks as it did."""
         handler = next(each for each in node.handlers if self._in_any(each.body))
         assert handler.name is not None
-        body = self._from(handler.body)
+        look = ast.Call(helper("look_of"), [load(handler.name)], [])
+        back = ast.Call(helper("put_back"), [load(handler.name), load(_LOOK)], [])
+        body = [silent(assign(_LOOK, back)), *self._from(handler.body)]
         rest = placed(ast.ExceptHandler(helper("BaseException"), handler.name, body), handler)
         raised = placed(ast.Raise(load(handler.name), None), handler)
-        return silent(ast.Try([raised], [rest], [], []))
+        return [silent(assign(_LOOK, look)), silent(ast.Try([raised], [rest], [], []))]
 
     def _match(self, node: ast.Match) -> list[ast.stmt]:
         for case in node.cases:

@@ -284,3 +284,46 @@ def test_a_residual_tells_where_it_goes_on():
 
     assert module.suspension(module.residual(1, where)) is where
     assert module.suspension(module.codes[1]) is None
+
+
+HANDLERS = SLOW + (
+    "import sys, traceback\n"
+    "def look():\n"
+    "    error = sys.exc_info()[1]\n"
+    "    lines = [(f.name, f.lineno) for f in traceback.extract_tb(error.__traceback__)]\n"
+    "    return lines, type(error.__context__).__name__\n"
+    "class Own(Exception):\n"
+    "    def __setattr__(self, name, value): note('set')\n"
+    "def inner():\n"
+    "    try:\n"
+    "        {}['lost']\n"
+    "    except KeyError:\n"
+    "        raise Own('own')\n"
+    "def main():\n"
+    "    try:\n"
+    "        1 / 0\n"
+    "    except ZeroDivisionError:\n"
+    "        try:\n"
+    "            inner()\n"
+    "        except Own as error:\n"
+    "            slow(1)\n"
+    "            note(look())\n"
+    "    try:\n"
+    "        inner()\n"
+    "    except Own:\n"
+    "        slow(2)\n"
+    "        raise\n"
+    "try:\n"
+    "    main()\n"
+    "except Own:\n"
+    "    slow(3)\n"
+    "    note(look())\n"
+)
+
+
+def test_a_handled_exception_looks_as_it_did():
+    """Gone on with in its handler, it has the traceback and the context it had, no more."""
+    points, _ = every_stop(HANDLERS)
+
+    assert points > 10
+    every_stop(HANDLERS, again=True, stride=3)
