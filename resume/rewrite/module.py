@@ -5,6 +5,7 @@ import __future__
 
 import ast
 import copy
+import dis
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from types import CodeType
@@ -22,7 +23,7 @@ from resume.rewrite.liveness import (
     reads_of,
 )
 from resume.rewrite.lower import lower_module
-from resume.rewrite.positions import Numbering
+from resume.rewrite.positions import Numbering, Position
 from resume.rewrite.quiet import Calls, Outside
 from resume.rewrite.recreation import assignments, only_assignment
 from resume.rewrite.relocate import Relocation, Table, codes_in
@@ -32,10 +33,13 @@ from resume.rewrite.residual import (
     Suspension,
     residual_function,
 )
+from resume.rewrite.rest import Entry
 from resume.rewrite.safety import Place, places_of
 from resume.rewrite.scopes import scopes_of
 from resume.rewrite.starts import nesting_of, starts_in
 from resume.rewrite.unit import Unit
+
+_CALLS = frozenset({"CALL", "CALL_KW", "CALL_FUNCTION_EX"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +52,8 @@ class Helpers:
     """Makes an iterator that can be saved, of anything else; what has none it returns as it is, so
     that the error is the program's own."""
     hide: Callable[[Any], Any]
-    """Takes the hidden names out of what `locals()`, `vars()` or `dir()` gave; `.0` is left there:
-    a comprehension shows it in plain Python, too."""
+    """Takes the hidden names out of what `locals()`, `vars()` or `dir()` gave, but for `.0`, which
+    a comprehension shows in plain Python, too."""
     following: Callable[[], Callable[[], Any]]
     """Residuals only: returns what goes on with the next saved frame."""
     entered: Callable[[Any], Any]
@@ -129,7 +133,8 @@ class RewrittenModule:
             code = self._residual_function(self.blocks[block], where)
         else:
             tree = ast.Module(Rest(self.blocks[0], self._unit, where).statements(), [])
-            code = self._relocation.relocate(self._compile(copy.deepcopy(tree)))
+            made = self._compile(copy.deepcopy(tree))
+            code = self._relocation.relocate(made, call=self._place_of_call(0, where))
         self._suspensions[id(code)] = where
         return code
 
@@ -200,7 +205,9 @@ class RewrittenModule:
         if block.first_argument is not None and "__class__" in plain.co_freevars:
             tree = SuperWithArguments(block.first_argument).visit(tree)
         made = self._relocation.relocate(
-            self._compile(tree), within=(plain.co_name, plain.co_qualname)
+            self._compile(tree),
+            within=(plain.co_name, plain.co_qualname),
+            call=self._place_of_call(block.number, where),
         )
         tables = self._relocation.tables
         return next(
@@ -208,6 +215,18 @@ class RewrittenModule:
             for code in codes_in(made)
             if tables[id(code)].is_residual and tables[id(code)].block == block.number
         )
+
+    def _place_of_call(self, block: int, where: Suspension) -> tuple[int, Position] | None:
+        """Return where tracebacks say that the suspended call is."""
+        if where.entry not in {Entry.CALL, Entry.CONSTRUCTOR}:
+            return None
+        code = self.codes[block]
+        ids = self.tables[id(code)].ids
+        for unit, position in enumerate(code.co_positions()):
+            name = dis.opname[code.co_code[2 * unit]]
+            if ids[unit] == where.position and name in _CALLS:
+                return where.position, position
+        return None  # it delegates
 
     def _compile(self, tree: ast.Module) -> CodeType:
         code = compile(tree, self.filename, "exec", self._flags, dont_inherit=True)

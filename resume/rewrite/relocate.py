@@ -53,17 +53,27 @@ class Relocation:
     ) -> None:
         self._numbers, self._hoisted, self._helpers = numbers, hoisted, helpers
         self._within: tuple[str, str] | None = None
+        self._call: tuple[int, Position] | None = None
         self.tables: dict[int, Table] = {}
         """By `id(code)`: hashing a code object is slow."""
 
-    def relocate(self, code: CodeType, *, within: tuple[str, str] | None = None) -> CodeType:
+    def relocate(
+        self,
+        code: CodeType,
+        *,
+        within: tuple[str, str] | None = None,
+        call: tuple[int, Position] | None = None,
+    ) -> CodeType:
         """Return the code that runs, and note its table and those of all code in it.
 
         Args:
             code: As it was compiled from a numbered tree.
             within: Name and qualified name that the code of a residual shows.
+            call: Of a residual: the id of the call that goes on first, and its true place. The
+                compiler has a place of its own for a method call of several lines, and what stands
+                for the call here is none.
         """
-        self._within = within
+        self._within, self._call = within, call
         return self._relocated(code)
 
     def _relocated(self, code: CodeType) -> CodeType:
@@ -75,7 +85,7 @@ class Relocation:
         first = code.co_firstlineno
         is_module = code.co_name == "<module>"
         true_first = 1 if is_module else self._numbers.true_line(first) or 1
-        true = [self._numbers.true_position(position) for position in positions]
+        true = [self._true_position(position) for position in positions]
         made = code.replace(
             co_code=bytes(raw),
             co_consts=tuple(consts),
@@ -89,6 +99,11 @@ class Relocation:
         resumed = frozenset(i for i, (line, *_) in enumerate(positions) if is_resumed(line))
         self.tables[id(made)] = Table(made, block, code.co_name == RESIDUAL, ids, resumed)
         return made
+
+    def _true_position(self, found: Position) -> Position:
+        if self._call and is_resumed(found[0]) and self._numbers.meaning(found[0]) == self._call[0]:
+            return self._call[1]
+        return self._numbers.true_position(found)
 
     def _name(self, code: CodeType) -> str:
         if code.co_name == RESIDUAL and self._within:

@@ -31,7 +31,7 @@ class Callee:
     """What a call calls: `root.attribute.attribute`, to be told without running anything."""
 
     root: str
-    """A variable, hidden or not; `super()` where that is meant. Private names: as it has them."""
+    """A variable, hidden or not; `super()` where that is meant. Private names are mangled."""
     attributes: tuple[str, ...]
 
 

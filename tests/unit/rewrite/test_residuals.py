@@ -327,3 +327,38 @@ def test_a_handled_exception_looks_as_it_did():
 
     assert points > 10
     every_stop(HANDLERS, again=True, stride=3)
+
+
+LINES = SLOW + (
+    "import sys\n"
+    "class Chain:\n"
+    "    def add(self, *more, **named):\n"
+    "        slow(1)\n"
+    "        frame = sys._getframe(1)\n"
+    "        places = list(frame.f_code.co_positions())\n"
+    "        note(frame.f_lineno, places[frame.f_lasti // 2])\n"
+    "        return self\n"
+    "def main():\n"
+    "    chain = Chain()\n"
+    "    (chain\n"
+    "        .add(1)\n"
+    "        .add(\n"
+    "            2,\n"
+    "            k=slow(3))\n"
+    "        .add(*[slow(\n"
+    "            4)])\n"
+    "        .add().add(5))\n"
+    "    note(chain\n"
+    "        .add(6) is chain)\n"
+    "main()\n"
+    "Chain().add(\n"
+    "    7).add(\n"
+    "    8)\n"
+)
+
+
+def test_a_suspended_call_is_where_the_compiler_puts_it():
+    """Tracebacks through a residual tell the line and the columns of a call of several lines."""
+    points, _ = every_stop(LINES)
+
+    assert points > 10
