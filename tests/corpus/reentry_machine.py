@@ -23,6 +23,7 @@ import sys
 import threading
 import traceback
 import types
+import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -216,6 +217,8 @@ def in_child(run: Stopping, folder: Path, stdin: Path, gaps: list[int]) -> None:
     os.dup2(os.open(stdin, os.O_RDONLY), 0)
     run.gaps = gaps
     run.report_path = folder.with_suffix(".report")
+    # 3.12 says so where the variables of a frame are read, in the middle of a comprehension of it.
+    warnings.filterwarnings("ignore", message="assigning None to unbound local")
     run.end(lambda: exec(run.module.code, run.names), run.trace)
 
 

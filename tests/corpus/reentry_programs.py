@@ -12,6 +12,7 @@ Comments behind its docstring say what a runner must know, all of them optional:
     # writes: a.txt b.csv           files it leaves in its folder
     # exits: 3                      its exit status
     # postponed: why                no save is possible while it does its work
+    # lifetimes: why                it shows when objects end: not stopped with live objects
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ class Program:
     exits: int
     postponed: str
     """Why it cannot be stopped anywhere; empty where it can."""
+    lifetimes: str
+    """Why it is not for a machine whose left frames stay alive; empty where it is."""
 
     @property
     def docstring(self) -> str:
@@ -93,6 +96,7 @@ def _program(path: Path) -> Program:
         writes=tuple(said("writes").split()),
         exits=int(said("exits") or 0),
         postponed=said("postponed"),
+        lifetimes=said("lifetimes"),
     )
 
 

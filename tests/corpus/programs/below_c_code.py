@@ -66,14 +66,6 @@ def with_finally(n):
             log.append(("finally", j))
 
 
-def closed_generator():
-    try:
-        for i in range(4):
-            yield work(i)
-    finally:
-        log.append("generator closed")
-
-
 def main():
     print(sorted(range(10), key=work), list(map(work, range(5))))
     print(max(range(6), key=lambda v: -work(v)))
@@ -86,9 +78,6 @@ def main():
     print(functools.reduce(lambda a, b: a + work(b), range(6)))
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         print(list(pool.map(work, range(6))))
-    for i, _ in enumerate(closed_generator()):
-        if i == 2:
-            break
     exec("for q in range(3): log.append(('exec', q))")
 
     class Local:
