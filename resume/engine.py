@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from resume.position import Position
 from resume.settings import Settings, plain_json
 from resume.snapshot import Scene, Snapshot, capture
 from resume.store import Pending, Retention, Store
-from resume.types import Content, Draft, Manifest
+from resume.types import Content, Draft, Manifest, Skipped
 
 _LIBRARIES = ("numpy", "torch", "pandas", "scipy", "sklearn", "jax", "cupy")
 
@@ -244,6 +244,53 @@ class Engine:
         )
         position = replace(position, loops=loops)
         draft = self._draft(snapshot, position, call, scene, trigger, complete=complete)
+        return self._write(snapshot, draft, beside=beside, when_done=when_done)
+
+    def save_stack(
+        self,
+        scene: Scene,
+        position: Position,
+        call: Call,
+        *,
+        trigger: str,
+        reducers: Reducers,
+        again: Callable[[Sequence[Skipped]], tuple[Scene, Position]],
+        beside: bool,
+    ) -> int:
+        """Capture the state of a program, and commit it.
+
+        Args:
+            scene: What is alive now.
+            position: Where the program stands.
+            call: The arguments that it was started with.
+            trigger: What asked for the save.
+            reducers: The user's own, by type.
+            again: Gives another scene and position, without what could not be saved.
+            beside: Return when all is captured; `settle` tells how the writing went.
+
+        Returns:
+            The number of the generation.
+
+        Raises:
+            CaptureError, StoreError: Nothing was written, the newest generation is as it was.
+        """
+        self.settle()
+        self._find_interrupted()
+        snapshot = self._capture(scene, reducers)
+        while snapshot.encoded.skipped:
+            scene, position = again(snapshot.encoded.skipped)
+            snapshot = self._capture(scene, reducers)
+        draft = self._draft(snapshot, position, call, scene, trigger, complete=False)
+        return self._write(snapshot, draft, beside=beside)
+
+    def _write(
+        self,
+        snapshot: Snapshot,
+        draft: Draft,
+        *,
+        beside: bool,
+        when_done: Callable[[], None] = lambda: None,
+    ) -> int:
         self.lock()
         encoded = snapshot.encoded
         save = self.store.begin if beside else self.store.save

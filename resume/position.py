@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,16 +41,19 @@ class Position:
     loops: tuple[SavedLoop, ...] = ()
     finished: tuple[tuple[str, ...], ...] = ()
     """Loops finished in the same pass, per depth."""
+    program: Mapping[str, Any] | None = None
+    """Of a whole program: its stack, and which variable is which part of the state."""
 
     def to_json(self) -> dict[str, Any]:
         """The form that the manifest keeps."""
-        return {
+        plain = {
             "door": self.door,
             "call": self.call,
             "line": self.line,
             "loops": [loop.to_json() for loop in self.loops],
             "finished": [list(keys) for keys in self.finished],
         }
+        return plain if self.program is None else {**plain, "program": dict(self.program)}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Position:
@@ -60,9 +64,10 @@ class Position:
             line=data.get("line"),
             loops=tuple(SavedLoop(**loop) for loop in data.get("loops", ())),
             finished=tuple(tuple(keys) for keys in data.get("finished", ())),
+            program=data.get("program"),
         )
 
     @property
     def has_loops(self) -> bool:
-        """Whether a rerun has loops to lead to their place."""
-        return bool(self.loops) or any(self.finished)
+        """Whether a rerun has loops to lead to their place, or a stack."""
+        return bool(self.loops) or any(self.finished) or self.program is not None

@@ -161,7 +161,8 @@ def _captured(
         sets=sets,
         spare=spare,
     )
-    _refuse_sharing(encoded, {**scene.names, **scene.externals}, scene.externals)
+    if scene.look is None:  # else the program decides what becomes of what cannot be saved
+        _refuse_sharing(encoded, {**scene.names, **scene.externals}, scene.externals)
     missing = {skip.name for skip in encoded.skipped}
     if _VALUES in missing:
         _refuse_values(encoded)

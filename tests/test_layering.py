@@ -20,13 +20,13 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"frames", "rewrite", "pickling", "rng", "triggers", "store", "tracked"})
     | {"call", "custom", "generators", "position", "registry", "results", "settings"},
     # a whole state: what it is, whose it is, and where in its loops
-    frozenset({"snapshot", "owner", "loops", "replay", "reentry"}),
+    frozenset({"snapshot", "owner", "loops", "replay", "reentry", "points"}),
     frozenset({"application"}),
     # one save and one restore
     frozenset({"engine", "course"}),
     frozenset({"validation"}),
     frozenset({"restoring", "saving"}),
-    frozenset({"run", "null", "loading"}),
+    frozenset({"run", "null", "loading", "execution"}),
     # the user's handles
     frozenset({"checkpoint", "resumable", "script"}),
     frozenset({"sweep"}),

@@ -12,8 +12,9 @@ from dataclasses import replace
 from typing import NoReturn
 
 from resume.errors import ConfigError, ResumeError
-from resume.script import NoSaving, run_module, run_script
+from resume.script import run_module, run_script
 from resume.script.options import RunOptions, Saving
+from resume.script.saving import ScriptSaving
 from resume.units import parse_seconds
 
 OPTIONS = {
@@ -107,7 +108,7 @@ def pin_hash_seed(saved: str | None) -> None:
     os.execve(sys.executable, sys.orig_argv, {**os.environ, _SEED: wanted})  # noqa: S606
 
 
-def run(words: Sequence[str], saving: Callable[[RunOptions], Saving] = NoSaving) -> NoReturn:
+def run(words: Sequence[str], saving: Callable[[RunOptions], Saving] = ScriptSaving) -> NoReturn:
     """Do what the words behind `resume run` say, in place of this program.
 
     Raises:

@@ -9,7 +9,7 @@ true method first: the `.pyc` file, the warnings and the errors are those of a p
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
@@ -36,6 +36,12 @@ class Modules:
         self.rewriting = rewriting
         self._loaded: dict[str, _Loaded] = {}
         self._program: Program | None = None
+        self.only: Callable[[str], CodeType] | None = None
+        """Gives what modules run in place of their code; None: they run it."""
+
+    def sources(self) -> dict[str, Source]:
+        """Return what each module was loaded from."""
+        return {name: loaded.source for name, loaded in self._loaded.copy().items()}
 
     def take(self, name: str, source: Source, namespace: dict[str, Any]) -> CodeType | None:
         """Return the code of a module that is about to run in *namespace*; None: it stays plain."""
@@ -103,7 +109,11 @@ class Modules:
             source = read_source(name, loader.get_filename(name))
         except OSError:
             return None
-        return self.take(name, source, vars(module))
+        code = self.take(name, source, vars(module))
+        if code is None or self.only is None:
+            return code
+        self.program()
+        return self.only(name)
 
     def code_of_main(self, spec: ModuleSpec, namespace: dict[str, Any]) -> CodeType | None:
         """Return the code that runs as `__main__`, of a module that was found, if it has some."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,6 +13,7 @@ from resume.interpreter import unseen
 
 if TYPE_CHECKING:
     from resume.reentry.program import Program
+    from resume.script.reach import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,15 @@ class Running(Protocol):
         program, in the timer's thread.
         """
 
+    def sources(self) -> Mapping[str, Source]:
+        """The source of each module, as it was when it was loaded."""
+
+    def define_only(self, code_of: Callable[[str], CodeType] | None) -> None:
+        """Let modules run what *code_of* gives in place of their code, from now on; None: no more.
+
+        On the way back, what a module has done once is not done again.
+        """
+
     def ask(self) -> None:
         """Let a save be due now; from any thread and any signal's handler."""
 
@@ -78,6 +88,9 @@ class Saving(Protocol):
 
         Called when `sys.modules["__main__"]`, `sys.path` and the import hook are in place.
         """
+
+    def prepare(self) -> object:
+        """Make all ready for a save; in the timer's thread, before the first one."""
 
     def wait_s(self) -> float | None:
         """Seconds from now until a save is due; None: only when asked. In the timer's thread.
@@ -142,6 +155,10 @@ class NoSaving:
     def begin(self, code: CodeType, running: Running) -> CodeType:  # noqa: ARG002
         """The program begins at its beginning."""
         return code
+
+    def prepare(self) -> object:
+        """Nothing."""
+        return None
 
     def wait_s(self) -> float | None:
         """Never."""

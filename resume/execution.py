@@ -1,0 +1,316 @@
+"""One run of a rewritten program: its whole state goes into generations, and comes back.
+
+`Run` does the same for the names of one owner. Here it is a stack of frames with all that they
+hold; what a generation is, where it lies and who may read it is the engine's business in both.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import logging
+import sys
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from time import monotonic
+from types import CodeType, FrameType
+from typing import Any
+
+from resume import notices, rng
+from resume.call import Call
+from resume.custom import current_reducers, current_renames
+from resume.engine import Engine
+from resume.errors import CaptureError, CheckpointBusyError, RestoreError, ResumeError, StoreError
+from resume.position import Position
+from resume.reentry.contexts import delegate
+from resume.reentry.entering import Entering
+from resume.reentry.program import Program
+from resume.reentry.putting import define, put_back
+from resume.reentry.records import FrameRecord, Postponed
+from resume.reentry.reducers import SLOT, Making, suspension_of
+from resume.reentry.roots import ProgramState, Taken
+from resume.reentry.walking import Stack, generator_record, root_of, walk
+from resume.settings import Settings
+from resume.snapshot import Scene, revive
+from resume.tracked import OutputMark, cut_back, marks_of_output
+from resume.triggers import Schedule
+from resume.types import Content, Manifest, Skipped
+
+_LEAST_WORK = 9.0
+"""Times as long as a save took, the program works before the next: saving takes a tenth at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A saved state that a run goes on from."""
+
+    manifest: Manifest
+    content: Content
+
+    @property
+    def layout(self) -> Mapping[str, Any]:
+        """Where the program stood, and which variable is which part of the state."""
+        return self.manifest.draft.position["program"]["layout"]  # type: ignore[no-any-return]
+
+    @property
+    def output(self) -> tuple[OutputMark, ...]:
+        """How far standard output was."""
+        marks = self.manifest.draft.position["program"]["output"]
+        return tuple(map(OutputMark.from_json, marks))
+
+
+class Execution:
+    """Saves a program that runs, at the places that it is asked at, and brings it back."""
+
+    def __init__(
+        self,
+        program: Program,
+        engine: Engine,
+        settings: Settings,
+        call: Call,
+        *,
+        code: Callable[[], Mapping[str, Any]],
+        safe_points: Collection[Any] = (),
+    ) -> None:
+        """Begin with nothing saved.
+
+        Args:
+            program: Its rewritten modules; more may be added while it runs.
+            engine: Where its generations go.
+            settings: What the user asked for.
+            call: The arguments that the program was started with.
+            code: Tells what its source is, for the manifest.
+            safe_points: Callables by which it asks for a save itself.
+        """
+        self.engine = engine
+        self._program, self._settings, self._call = program, settings, call
+        self._code, self._safe_points = code, tuple(safe_points)
+        self._entering = Entering(program, where=suspension_of)
+        self._state = ProgramState(program, partial(generator_record, program))
+        self._schedule = Schedule(
+            settings.rate, max_overhead=settings.max_overhead, max_loss=settings.max_loss
+        )
+        self.postponed: Counter[str] = Counter()
+        """Why no save was made at some point, and how often."""
+        self.is_off = False
+        """Nothing can be saved any more, which was said."""
+        self._due_at = self._schedule.first_due_at(monotonic())
+        self._is_busy = False
+        self._said: set[str] = set()
+
+    @property
+    def following(self) -> Callable[[], Callable[[], Any]]:
+        """For residuals: returns what goes on with the next frame."""
+        return self._entering.following
+
+    def wait_s(self) -> float:
+        """Seconds from now until the next save is due."""
+        return max(0.0, self._due_at - monotonic())
+
+    # -- saving
+
+    def save(self, frame: FrameType, trigger: str, *, at_line: bool) -> bool:
+        """Save the program where *frame* stands, if it can be gone on from there.
+
+        Args:
+            frame: The innermost frame of the program.
+            trigger: What asked for it.
+            at_line: The frame is at a line event; else it has called a safe point.
+
+        Returns:
+            Whether it is over: saved, or refused for good. False: the next point is to be tried.
+        """
+        if self.is_off or self._is_busy:
+            return True
+        self._is_busy = True  # reducers of the program may call a safe point
+        try:
+            return self._try(frame, trigger, at_line=at_line)
+        finally:
+            self._is_busy = False
+
+    def _try(self, frame: FrameType, trigger: str, *, at_line: bool) -> bool:
+        began = monotonic()
+        try:
+            self._save(frame, trigger, at_line=at_line)
+        except Postponed as why:
+            self.postponed[str(why)] += 1
+            return False
+        except CheckpointBusyError as why:
+            self.is_off = True
+            self._say(f"{why} This run goes on, and saves nothing")
+        except (CaptureError, StoreError) as why:
+            self._say(f"could not save: {why}")
+        now = monotonic()
+        self._due_at = max(
+            self._schedule.next_due_at(now, now - began), now + _LEAST_WORK * (now - began)
+        )
+        return True
+
+    def _say(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            notices.say("⚠ %s: %s", self.engine.name, text, level=logging.WARNING)
+
+    def _save(self, frame: FrameType, trigger: str, *, at_line: bool) -> None:
+        if self._entering.has_frames_left:
+            raise Postponed("frames of the saved state are still to be entered")
+        stack = self._walk(frame, at_line=at_line)
+        output = marks_of_output()
+        self.engine.origin = replace(self.engine.origin, code=self._code())
+        taken = [self._state.take(stack.frames, stack.running)]
+
+        def again(skipped: Sequence[Skipped]) -> tuple[Scene, Position]:
+            taken[0] = self._state.without(taken[0], skipped, stack.frames, stack.running)
+            return _scene(taken[0]), _position(stack, taken[0], output)
+
+        try:
+            self.engine.save_stack(
+                _scene(taken[0]),
+                _position(stack, taken[0], output),
+                self._call,
+                trigger=trigger,
+                reducers=current_reducers(),
+                again=again,
+                beside=self._settings.background,
+            )
+        finally:
+            del again, taken, stack  # a cycle that would keep the program's objects
+
+    def _walk(self, frame: FrameType, *, at_line: bool) -> Stack:
+        root = root_of(self._program, "__main__", frame)
+        if root is None:
+            raise Postponed("another thread runs than the program's own")
+        return walk(
+            self._program,
+            frame,
+            root=root,
+            at_line=at_line,
+            safe_points=self._safe_points,
+            passed_over=(delegate.__code__,),
+        )
+
+    # -- restoring
+
+    def newest(self) -> Generation | None:
+        """Take the line that belongs to the call, and read its newest whole generation.
+
+        Raises:
+            CheckpointBusyError: Another run holds it.
+            IntegrityError: There are generations, and none is whole.
+            RestoreError: The newest is not the state of a program.
+        """
+        self.engine.choose_line(self._call)
+        self.engine.lock()
+        found = self.engine.read_best()
+        if found is None:
+            self.engine.adopt(None)
+            return None
+        manifest, content = found
+        if manifest.draft.position.get("program") is None:
+            raise RestoreError(
+                f"checkpoint {manifest.name!r} was saved by a Checkpoint in a program, not by "
+                "`resume run`. Nothing was changed. Give this run a name of its own (--name), or "
+                "set the other aside (--fresh)"
+            )
+        return Generation(manifest, content)
+
+    def start_anew(self, why: str) -> None:
+        """Begin a line of its own; what is there is set aside by the first save."""
+        self.engine.lock()
+        if self.engine.store.entries():
+            notices.say(
+                "%s: starting anew (%s); what was there is set aside", self.engine.name, why
+            )
+        self.engine.adopt(None)
+
+    def definitions(self, generation: Generation, module: str) -> CodeType:
+        """Return what a module runs in place of its code when it is imported on the way back."""
+        known = generation.layout["modules"].get(module, {})
+        return self._program[module].rewritten.definitions(known.get("position"))
+
+    def restore(self, generation: Generation) -> CodeType:
+        """Bring the program back, and return what is to be executed as its main module.
+
+        Raises:
+            RestoreError: The state cannot be brought back; nothing is saved over it.
+        """
+        layout = generation.layout
+        try:
+            define(self._program, "__main__", layout)
+            for module in layout["modules"]:
+                if module not in self._program:
+                    importlib.import_module(module)
+            for module, known in layout["modules"].items():
+                if module != "__main__" and known.get("first"):
+                    loaded = self._program[module]
+                    exec(loaded.rewritten.recreation(known["first"]), loaded.namespace)  # noqa: S102
+            frames = self._frames(generation)
+        except ResumeError as why:
+            name, number = self.engine.name, generation.manifest.number
+            raise RestoreError(f"generation {number} of {name!r}: {why}") from why
+        self.engine.adopt(generation.manifest)
+        self._say_where(generation, frames)
+        self._entering.take(frames[1:])
+        return self._entering.module_code(frames[0])
+
+    def _frames(self, generation: Generation) -> list[FrameRecord]:
+        making = Making(
+            self._program, self._entering.begin_generator, self._entering.bring_to_yield
+        )
+        found = revive(
+            generation.content, loops=0, live={}, own={SLOT: making}, rename=current_renames()
+        )
+        values = {**found.names, **found.hidden}
+        frames = put_back(self._program, generation.layout, values, making)
+        for why in cut_back(generation.output):
+            self._say(why)
+        rng.apply(found.random_state)
+        return frames
+
+    def _say_where(self, generation: Generation, frames: Sequence[FrameRecord]) -> None:
+        innermost = frames[-1]
+        where = innermost.qualname if innermost.block else innermost.module
+        notices.say(
+            "↻ resuming %s at line %d of %s (generation %d)",
+            self.engine.name, innermost.line, where, generation.manifest.number,
+        )  # fmt: skip
+
+    # -- the end
+
+    def finish(self) -> None:
+        """The program has ended well: nothing is left to go on from."""
+        is_ours = not self.is_off
+        self._end()
+        if is_ours:
+            with contextlib.suppress(CheckpointBusyError):  # another run has begun already
+                self.engine.store.remove()
+
+    def close(self) -> None:
+        """The program was cut short: the newest generation is what a rerun goes on from."""
+        self._end()
+
+    def _end(self) -> None:
+        self.is_off = True
+        self.engine.close(lambda why: self._say(f"could not save: {why}"))
+        often = sum(self.postponed.values())
+        if often and self.engine.last is None:
+            reason, count = self.postponed.most_common(1)[0]
+            self._say(f"nothing was saved: {reason} ({count} of {often} times)")
+
+
+def _scene(taken: Taken) -> Scene:
+    return Scene(names=taken.roots, look=taken.look)
+
+
+def _position(stack: Stack, taken: Taken, output: Iterable[OutputMark]) -> Position:
+    program = {
+        "layout": taken.layout,
+        "output": [mark.to_json() for mark in output],
+        "stack": [
+            {"module": one.module, "function": one.qualname, "line": one.line}
+            for one in stack.every
+        ],
+    }
+    return Position(door="stack", line=stack.every[-1].line, program=program)

@@ -1,0 +1,203 @@
+"""What `resume run` saves, and how it goes on: the seam between a script and its generations.
+
+A run that saves nothing and has nothing to go on from must not pay for the machinery: it is
+imported by the timer's thread, when the first save is due, or where something was saved before.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from time import monotonic
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING, Any
+
+from resume.errors import ResumeError
+from resume.interpreter import unseen
+from resume.points import ignore, listen
+from resume.script.options import NoSaving, Running, RunOptions
+from resume.units import parse_seconds
+
+if TYPE_CHECKING:
+    from resume.engine import Engine
+    from resume.execution import Execution, Generation
+    from resume.reentry.iterators import Iteration
+
+_FOLDER = ".checkpoints"
+_RATE = "30s"
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9._@-]+")
+
+
+class ScriptSaving(NoSaving):
+    """Saves the script that runs in this process."""
+
+    def __init__(self, options: RunOptions) -> None:
+        super().__init__(options)
+        self._name = options.name or _name_of(options)
+        self._rate_s = parse_seconds(options.rate or os.environ.get("RESUME_RATE", _RATE), "--rate")
+        self._began = monotonic()
+        self._running: Running | None = None
+        self._execution: Execution | None = None
+        self._iteration: Iteration | None = None
+        self._making = _thread.allocate_lock()
+
+    # -- before the program begins
+
+    def hash_seed(self) -> str | None:
+        """That of the saved state, if there is one."""
+        if self.options.fresh or not self._may_have_state():
+            return None
+        newest = self._line().store.newest()
+        if newest is None or newest.draft.position.get("program") is None:
+            return None
+        seed = str(newest.draft.environment.get("hash_seed", ""))
+        return seed if seed.isdecimal() else None
+
+    def _may_have_state(self) -> bool:
+        """Whether a look into the folder of checkpoints is worth the time that it takes."""
+        said = self.options.folder or os.environ.get("RESUME_DIR")
+        here = Path.cwd()
+        folders = [here / said] if said else [each / _FOLDER for each in (here, *here.parents)]
+        for folder in folders:
+            try:
+                names = os.listdir(folder)  # noqa: PTH208 - names are all that is asked
+            except OSError:
+                continue
+            if not _PLAIN_NAME.fullmatch(self._name):
+                return True
+            if any(name.partition("@")[0] == self._name for name in names):
+                return True
+        return False
+
+    def _line(self) -> Engine:
+        from resume.script.machinery import line_of  # noqa: PLC0415 - see above
+
+        return line_of(self._name, self.options)
+
+    # -- what rewritten code calls
+
+    def helpers(self) -> Mapping[str, Any]:
+        """Iterators that can be saved, and what residuals call."""
+        from functools import partial  # noqa: PLC0415
+
+        return {
+            **super().helpers(),
+            "iterate": partial(_iterate, self),
+            "following": self._following,
+            "entered": _Late("contexts", "Entered"),
+            "again": _Late("iterators", "again"),
+            "delegate": _Late("contexts", "delegate"),
+        }
+
+    def iteration(self) -> Iteration:
+        """What makes iterators, when the first unusual iterable is met."""
+        if self._iteration is None:
+            from resume.reentry.iterators import Iteration  # noqa: PLC0415 - see above
+
+            assert self._running is not None
+            self._iteration = Iteration(self._running.program())
+        return self._iteration
+
+    def _following(self) -> Any:
+        assert self._execution is not None
+        return self._execution.following()
+
+    # -- the program runs
+
+    def begin(self, code: CodeType, running: Running) -> CodeType:
+        """Go on from the saved state, or from the beginning."""
+        self._running = running
+        listen(self.ask)
+        if not self._may_have_state():
+            return code
+        try:
+            return self._go_on(running) or code
+        except ResumeError as why:
+            sys.stderr.write(f"resume: {why}\n")
+            raise SystemExit(why.exit_code) from None
+
+    def _go_on(self, running: Running) -> CodeType | None:
+        from resume.script.machinery import check_sources  # noqa: PLC0415 - see above
+
+        execution = self.prepare()
+        if self.options.fresh:
+            execution.start_anew("--fresh")
+            return None
+        generation = execution.newest()
+        if generation is None:
+            return None
+        restart = check_sources(generation, running, self.options)
+        if restart:
+            execution.start_anew(restart)
+            return None
+        running.define_only(lambda name: execution.definitions(generation, name))
+        try:
+            return execution.restore(generation)
+        finally:
+            running.define_only(None)
+
+    def prepare(self) -> Execution:
+        """Make all ready for a save; the first call takes a while."""
+        with self._making:  # the timer's thread, and a program that asks for a save
+            if self._execution is None:
+                from resume.script.machinery import execution_of  # noqa: PLC0415 - see above
+
+                assert self._running is not None
+                self._execution = execution_of(self._name, self.options, self._running)
+            return self._execution
+
+    def wait_s(self) -> float | None:
+        """Seconds until the next save is due; None: no more saves."""
+        execution = self._execution
+        if execution is None:
+            return max(0.0, self._began + self._rate_s - monotonic())
+        return None if execution.is_off else execution.wait_s()
+
+    def at_point(self, frame: FrameType) -> bool:
+        """Save here, if the program can be gone on from here."""
+        return self.prepare().save(frame, "sync", at_line=True)
+
+    def ask(self, frame: FrameType, trigger: str) -> None:
+        """Save in a call that the program makes: `resume.sync()`, `resume.save()`."""
+        execution = self.prepare()
+        if trigger == "save" or execution.wait_s() == 0.0:
+            execution.save(frame, trigger, at_line=False)
+
+    def ended(self, raised: BaseException | None) -> None:
+        """Remove what is saved, if the program ended well."""
+        ignore(self.ask)
+        execution = self._execution
+        if execution is None:
+            return
+        if raised is None or (isinstance(raised, SystemExit) and raised.code in (None, 0)):
+            execution.finish()
+        else:
+            execution.close()
+
+
+def _name_of(options: RunOptions) -> str:
+    return options.target if options.is_module else Path(options.target).stem
+
+
+@unseen
+def _iterate(saving, value):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 # pragma: no cover
+    return saving.iteration().iterate(value)
+
+
+class _Late:
+    """A helper of residuals, imported when the first residual calls it."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self._module, self._name = module, name
+        self._found: Any = None
+
+    def __call__(self, *given: Any) -> Any:
+        if self._found is None:
+            from importlib import import_module  # noqa: PLC0415
+
+            self._found = getattr(import_module(f"resume.reentry.{self._module}"), self._name)
+        return self._found(*given)
