@@ -6,8 +6,7 @@ must not pay for numpy on its behalf.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # as in typing, which takes longer than all this
 if TYPE_CHECKING:
     from resume.checkpoint import Checkpoint
     from resume.errors import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from resume.script.command import OPTIONS, asks_for_help
+from resume.script.command import OPTIONS
 from resume.script.command import run as run_words
 
 
@@ -35,7 +35,7 @@ def run(ctx: click.Context, words: tuple[str, ...]) -> None:
 
     Everything behind SCRIPT belongs to the script.
     """
-    if asks_for_help(words):
+    if not words or words[0] in {"-h", "--help"}:
         click.echo(ctx.get_help())
         return
     run_words(words)

@@ -5,17 +5,14 @@ Everything behind the script's name belongs to the script.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import NoReturn
 
 from resume.errors import ConfigError, ResumeError
-from resume.script import run_module, run_script
-from resume.script.options import RunOptions, Saving
-from resume.script.saving import ScriptSaving
-from resume.units import parse_seconds
+from resume.script.options import NoSaving, RunOptions, Saving
+from resume.script.running import run_module, run_script
+from resume.script.seed import pin_hash_seed
 
 OPTIONS = {
     "--rate": ("TIME", "Time between two saves (30, 5m); default: 30s."),
@@ -26,14 +23,6 @@ OPTIONS = {
     "--dir": ("FOLDER", "Folder of checkpoints, instead of the one that is found."),
 }
 """The options, with what they take and their help."""
-
-_SEED = "PYTHONHASHSEED"
-_HELP = frozenset({"-h", "--help"})
-
-
-def asks_for_help(words: Sequence[str]) -> bool:
-    """Whether the words before the script ask for help."""
-    return not words or words[0] in _HELP
 
 
 def read_words(words: Sequence[str]) -> RunOptions:
@@ -51,13 +40,13 @@ def read_words(words: Sequence[str]) -> RunOptions:
             module = word[2:] or (rest.pop(0) if rest else "")
             if not module:
                 raise ConfigError("`resume run -m` lacks the name of the module")
-            return replace(found, target=module, argv=tuple(rest), is_module=True)
+            return found._replace(target=module, argv=tuple(rest), is_module=True)
         name, is_joined, value = word.partition("=")
         if name not in OPTIONS:
             known = ", ".join(OPTIONS)
             raise ConfigError(f"`resume run` knows no option {name}. It knows {known}, -m and -h")
         if name == "--fresh":
-            found = replace(found, fresh=True)
+            found = found._replace(fresh=True)
             continue
         if not is_joined:
             if not rest:
@@ -66,22 +55,24 @@ def read_words(words: Sequence[str]) -> RunOptions:
         found = _with(found, name, value)
     if not rest or rest[0] == "-":
         raise ConfigError("name the script: `resume run SCRIPT [ARGS]`, or `resume run -m MODULE`")
-    return replace(found, target=rest[0], argv=tuple(rest[1:]))
+    return found._replace(target=rest[0], argv=tuple(rest[1:]))
 
 
 def _with(found: RunOptions, name: str, value: str) -> RunOptions:
     match name:
         case "--rate":
+            from resume.units import parse_seconds  # noqa: PLC0415 - not for a run without it
+
             parse_seconds(value, "--rate")
-            return replace(found, rate=value)
+            return found._replace(rate=value)
         case "--name":
-            return replace(found, name=value)
+            return found._replace(name=value)
         case "--dir":
-            return replace(found, folder=value)
+            return found._replace(folder=value)
         case "--on-change" if value in {"refuse", "restart"}:
-            return replace(found, on_change=value)
+            return found._replace(on_change=value)
         case "--keep" if value.isdecimal() and int(value) > 0:
-            return replace(found, keep=int(value))
+            return found._replace(keep=int(value))
         case _:
             raise ConfigError(f"{name} cannot be {value!r}: {_usage(name)}")
 
@@ -90,25 +81,7 @@ def _usage(name: str) -> str:
     return " ".join((name, *OPTIONS[name]))
 
 
-def _any_seed() -> str:
-    return str(int.from_bytes(os.urandom(4), "little") or 1)  # 0 means: none
-
-
-def pin_hash_seed(saved: str | None) -> None:
-    """Start this very command once more where its hash seed is not that of the saved state.
-
-    The order of sets of strings, and what is computed from it, hang on the seed. One that the user
-    set stands, as long as nothing is saved under another.
-    """
-    now = os.environ.get(_SEED, "random")
-    wanted = saved or (now if now not in {"", "random"} else _any_seed())
-    if wanted == now or (sys.flags.ignore_environment and saved is None):
-        return
-    sys.stdout.flush()
-    os.execve(sys.executable, sys.orig_argv, {**os.environ, _SEED: wanted})  # noqa: S606
-
-
-def run(words: Sequence[str], saving: Callable[[RunOptions], Saving] = ScriptSaving) -> NoReturn:
+def run(words: Sequence[str], saving: Callable[[RunOptions], Saving] = NoSaving) -> NoReturn:
     """Do what the words behind `resume run` say, in place of this program.
 
     Raises:

@@ -27,7 +27,8 @@ MARKER = "\ue0007d1f5c0a:resume:"  # as in rewrite/building.py, which is not imp
 class Facts(NamedTuple):
     """What is known of one file."""
 
-    outline: Outline
+    outline: Outline | None
+    """None: nobody asked for it yet."""
     imports: tuple[str, ...]
     """All that it may import, by dotted names."""
     speaks: bool

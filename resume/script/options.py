@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import builtins
 import types
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from types import CodeType, FrameType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from resume.interpreter import unseen
 
 if TYPE_CHECKING:
     from resume.reentry.program import Program
-    from resume.script.reach import Source
 
 
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """What to run, and the options of `resume run`; None where nothing was said."""
+class RunOptions(NamedTuple):
+    """What to run, and the options of `resume run`; None where nothing was said.
+
+    A named tuple, for the modules behind `dataclasses` take longer to load than all of these.
+    """
 
     target: str
     """Path of the script as it was typed, or name of the module."""
@@ -47,15 +47,6 @@ class Running(Protocol):
 
         The first call rewrites all of them once more: for a first save it is made beside the
         program, in the timer's thread.
-        """
-
-    def sources(self) -> Mapping[str, Source]:
-        """The source of each module, as it was when it was loaded."""
-
-    def define_only(self, code_of: Callable[[str], CodeType] | None) -> None:
-        """Let modules run what *code_of* gives in place of their code, from now on; None: no more.
-
-        On the way back, what a module has done once is not done again.
         """
 
     def ask(self) -> None:
@@ -88,9 +79,6 @@ class Saving(Protocol):
 
         Called when `sys.modules["__main__"]`, `sys.path` and the import hook are in place.
         """
-
-    def prepare(self) -> object:
-        """Make all ready for a save; in the timer's thread, before the first one."""
 
     def wait_s(self) -> float | None:
         """Seconds from now until a save is due; None: only when asked. In the timer's thread.
@@ -155,10 +143,6 @@ class NoSaving:
     def begin(self, code: CodeType, running: Running) -> CodeType:  # noqa: ARG002
         """The program begins at its beginning."""
         return code
-
-    def prepare(self) -> object:
-        """Nothing."""
-        return None
 
     def wait_s(self) -> float | None:
         """Never."""

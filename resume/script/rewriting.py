@@ -8,7 +8,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +44,7 @@ class Rewriting:
         while waiting:
             source = waiting.pop()
             try:
-                facts = self._look(source)
+                facts = self._look(source, is_main=source is main)
             except (SyntaxError, ValueError):
                 if source is main:
                     raise
@@ -67,7 +66,7 @@ class Rewriting:
         """Return new code of a module; None: it stays as it is."""
         if source not in self._facts:
             try:
-                self._facts[source] = self._look(source)
+                self._facts[source] = self._look(source, is_main=False)
             except (SyntaxError, ValueError):
                 return None
         data = self._code(source, required=False)
@@ -75,7 +74,9 @@ class Rewriting:
 
     def again(self, source: Source, code: CodeType) -> RewrittenModule:
         """Return the rewritten module that *code* is the code of."""
-        from resume.rewrite.relocate import codes_in  # noqa: PLC0415 - half the start-up time
+        from dataclasses import replace  # noqa: PLC0415 - half the start-up time
+
+        from resume.rewrite.relocate import codes_in  # noqa: PLC0415
 
         made = self._rewritten(source, self._made[source][1])
         for mine, running in zip(list(codes_in(made.code)), codes_in(code), strict=True):
@@ -86,42 +87,46 @@ class Rewriting:
         made.code = code
         return made
 
-    def _look(self, source: Source) -> Facts:
+    def _look(self, source: Source, *, is_main: bool) -> Facts:
+        """Read a source: what it imports, and what compiling it says."""
         kept = self._kept.load(source.path, source.data)
-        return kept or self._survey(source)
-
-    def _survey(self, source: Source) -> Facts:
+        if kept is not None:
+            return kept
         import ast  # noqa: PLC0415 - not for what is kept
 
-        from resume.rewrite import survey  # noqa: PLC0415
         from resume.script.parsing import imports_of, refuse_async  # noqa: PLC0415
 
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
-            compile(source.data, source.path, "exec", dont_inherit=True)
-        with _quietly(bool(told)):
             tree = ast.parse(source.data, source.path)
-            if source.name == "__main__":
-                refuse_async(tree, source.path)
-            outline = survey(source.data, source.path, source.name)
-        shown: Outline = (
-            _sorted(outline.modules),
-            _sorted(outline.functions),
-            _sorted(outline.tiny),
-            _sorted(outline.stored),
-            outline.has_generators,
-        )
+            compile(source.data, source.path, "exec", dont_inherit=True)
+        if is_main:
+            refuse_async(tree, source.path)
         imports = tuple(dict.fromkeys(imports_of(tree, source.package)))
-        return Facts(shown, imports, bool(told), b"", b"")
+        return Facts(None, imports, bool(told), b"", b"")
+
+    def _outline(self, source: Source) -> Outline:
+        """Return what others must know of a module; a program of one module needs none."""
+        facts = self._facts[source]
+        if facts.outline is None:
+            from resume.rewrite import survey  # noqa: PLC0415
+
+            with _quietly(facts.speaks):
+                found = survey(source.data, source.path, source.name)
+            names = (found.modules, found.functions, found.tiny, found.stored)
+            modules, functions, tiny, stored = (tuple(sorted(each)) for each in names)
+            outline: Outline = (modules, functions, tiny, stored, found.has_generators)
+            self._facts[source] = facts = facts._replace(outline=outline)
+            self._kept.store(source.path, source.data, facts)
+        assert facts.outline is not None
+        return facts.outline
 
     def _code(self, source: Source, *, required: bool) -> bytes:
         """Return the packed code of a module, made for what was known when it was met."""
         if source in self._made:
             return self._made[source][0]
+        others = tuple(sorted(self._outline(each) for each in self._facts if each != source))
         facts = self._facts[source]
-        others = tuple(
-            sorted(other.outline for each, other in self._facts.items() if each != source)
-        )
         known = digest(repr(others).encode("utf-8", "surrogatepass"))
         if facts.code_for != known:
             code = self._pack(source, others, required=required)
@@ -153,10 +158,6 @@ class Rewriting:
             outside = outside.merged(known)
         with _quietly(self._facts[source].speaks):
             return rewrite(source.data, source.path, Helpers(**self._helpers), outside)
-
-
-def _sorted(names: frozenset[str]) -> tuple[str, ...]:
-    return tuple(sorted(names))
 
 
 def read_source(name: str, path: str) -> Source:
