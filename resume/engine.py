@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from resume import notices
 from resume.call import Call
@@ -41,6 +41,19 @@ class Origin:
     lineno: int | None
     code: Mapping[str, Any]
     """`fingerprint`, `python`, `source_digest`, `tree`, `source`."""
+
+
+class Scenes(Protocol):
+    """A program as it stands."""
+
+    def scene(self) -> Scene:
+        """What is to be captured."""
+
+    def without(self, skipped: Sequence[Skipped]) -> None:
+        """Leave those out of the scene; raises where one of them is needed."""
+
+    def position(self) -> Position:
+        """Where the program stands, and what of it is in the scene."""
 
 
 class Engine:
@@ -247,25 +260,15 @@ class Engine:
         return self._write(snapshot, draft, beside=beside, when_done=when_done)
 
     def save_stack(
-        self,
-        scene: Scene,
-        position: Position,
-        call: Call,
-        *,
-        trigger: str,
-        reducers: Reducers,
-        again: Callable[[Sequence[Skipped]], tuple[Scene, Position]],
-        beside: bool,
+        self, scenes: Scenes, call: Call, *, trigger: str, reducers: Reducers, beside: bool
     ) -> int:
         """Capture the state of a program, and commit it.
 
         Args:
-            scene: What is alive now.
-            position: Where the program stands.
+            scenes: What is alive now, and where the program stands.
             call: The arguments that it was started with.
             trigger: What asked for the save.
             reducers: The user's own, by type.
-            again: Gives another scene and position, without what could not be saved.
             beside: Return when all is captured; `settle` tells how the writing went.
 
         Returns:
@@ -276,10 +279,11 @@ class Engine:
         """
         self.settle()
         self._find_interrupted()
-        snapshot = self._capture(scene, reducers)
+        snapshot = self._capture(scenes.scene(), reducers)
         while snapshot.encoded.skipped:
-            scene, position = again(snapshot.encoded.skipped)
-            snapshot = self._capture(scene, reducers)
+            scenes.without(snapshot.encoded.skipped)
+            snapshot = self._capture(scenes.scene(), reducers)
+        scene, position = scenes.scene(), scenes.position()
         draft = self._draft(snapshot, position, call, scene, trigger, complete=False)
         return self._write(snapshot, draft, beside=beside)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import logging
-import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,7 +28,7 @@ from resume.reentry.entering import Entering
 from resume.reentry.program import Program
 from resume.reentry.putting import define, put_back
 from resume.reentry.records import FrameRecord, Postponed
-from resume.reentry.reducers import SLOT, Making, suspension_of
+from resume.reentry.reducers import Making, suspension_of
 from resume.reentry.roots import ProgramState, Taken
 from resume.reentry.walking import Stack, generator_record, root_of, walk
 from resume.settings import Settings
@@ -40,6 +39,10 @@ from resume.types import Content, Manifest, Skipped
 
 _LEAST_WORK = 9.0
 """Times as long as a save took, the program works before the next: saving takes a tenth at most."""
+
+
+_SLOT = "program"
+"""Under which the state finds what makes its functions and generators."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,24 +162,13 @@ class Execution:
         stack = self._walk(frame, at_line=at_line)
         output = marks_of_output()
         self.engine.origin = replace(self.engine.origin, code=self._code())
-        taken = [self._state.take(stack.frames, stack.running)]
-
-        def again(skipped: Sequence[Skipped]) -> tuple[Scene, Position]:
-            taken[0] = self._state.without(taken[0], skipped, stack.frames, stack.running)
-            return _scene(taken[0]), _position(stack, taken[0], output)
-
-        try:
-            self.engine.save_stack(
-                _scene(taken[0]),
-                _position(stack, taken[0], output),
-                self._call,
-                trigger=trigger,
-                reducers=current_reducers(),
-                again=again,
-                beside=self._settings.background,
-            )
-        finally:
-            del again, taken, stack  # a cycle that would keep the program's objects
+        self.engine.save_stack(
+            _Scenes(self._state, stack, output),
+            self._call,
+            trigger=trigger,
+            reducers=current_reducers(),
+            beside=self._settings.background,
+        )
 
     def _walk(self, frame: FrameType, *, at_line: bool) -> Stack:
         root = root_of(self._program, "__main__", frame)
@@ -260,7 +252,7 @@ class Execution:
             self._program, self._entering.begin_generator, self._entering.bring_to_yield
         )
         found = revive(
-            generation.content, loops=0, live={}, own={SLOT: making}, rename=current_renames()
+            generation.content, loops=0, live={}, own={_SLOT: making}, rename=current_renames()
         )
         values = {**found.names, **found.hidden}
         frames = put_back(self._program, generation.layout, values, making)
@@ -300,8 +292,25 @@ class Execution:
             self._say(f"nothing was saved: {reason} ({count} of {often} times)")
 
 
-def _scene(taken: Taken) -> Scene:
-    return Scene(names=taken.roots, look=taken.look)
+class _Scenes:
+    """The program as it stands: all of it, and again without what could not be saved."""
+
+    def __init__(self, state: ProgramState, stack: Stack, output: Iterable[OutputMark]) -> None:
+        self._state, self._stack, self._output = state, stack, output
+        self._taken = state.take(stack.frames, stack.running)
+
+    def without(self, skipped: Sequence[Skipped]) -> None:
+        """Leave those out; raises `UnpicklableError` where one of them is needed."""
+        frames, running = self._stack.frames, self._stack.running
+        self._taken = self._state.without(self._taken, skipped, frames, running)
+
+    def scene(self) -> Scene:
+        """What is to be captured."""
+        return Scene(names=self._taken.roots, look=self._taken.look)
+
+    def position(self) -> Position:
+        """Where the program stands."""
+        return _position(self._stack, self._taken, self._output)
 
 
 def _position(stack: Stack, taken: Taken, output: Iterable[OutputMark]) -> Position:

@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from resume.errors import ConfigError, ResumeError
-from resume.script.options import NoSaving, RunOptions, Saving
+from resume.script.options import RunOptions, Saving
 from resume.script.running import run_module, run_script
+from resume.script.saving import ScriptSaving
 from resume.script.seed import pin_hash_seed
 
 OPTIONS = {
@@ -81,7 +82,7 @@ def _usage(name: str) -> str:
     return " ".join((name, *OPTIONS[name]))
 
 
-def run(words: Sequence[str], saving: Callable[[RunOptions], Saving] = NoSaving) -> NoReturn:
+def run(words: Sequence[str], saving: Callable[[RunOptions], Saving] = ScriptSaving) -> NoReturn:
     """Do what the words behind `resume run` say, in place of this program.
 
     Raises:

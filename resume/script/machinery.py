@@ -52,7 +52,7 @@ def _engine(name: str, options: RunOptions, facts: dict[str, Any]) -> Engine:
     folder, _ = find_folder(options.folder)
     if rank():
         name = f"{name}-rank{rank()}"
-    file = None if options.is_module else os.path.realpath(options.target)  # noqa: PTH118
+    file = None if options.is_module else os.path.realpath(options.target)
     return Engine(folder, name, _settings(options), Origin("<module>", file, 1, facts))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -12,6 +12,7 @@ from resume.interpreter import unseen
 
 if TYPE_CHECKING:
     from resume.reentry.program import Program
+    from resume.script.reach import Source
 
 
 class RunOptions(NamedTuple):
@@ -49,6 +50,15 @@ class Running(Protocol):
         program, in the timer's thread.
         """
 
+    def sources(self) -> Mapping[str, Source]:
+        """The source of each module, as it was when it was loaded."""
+
+    def define_only(self, code_of: Callable[[str], CodeType] | None) -> None:
+        """Let modules run what *code_of* gives in place of their code, from now on; None: no more.
+
+        On the way back, what a module has done once is not done again.
+        """
+
     def ask(self) -> None:
         """Let a save be due now; from any thread and any signal's handler."""
 
@@ -59,7 +69,7 @@ class Running(Protocol):
 class Saving(Protocol):
     """Saves the state of a program that runs, and brings it back.
 
-    All methods but `wait_s` are called in the main thread.
+    All methods but `make_ready` and `wait_s` are called in the main thread.
     """
 
     def hash_seed(self) -> str | None:
@@ -79,6 +89,9 @@ class Saving(Protocol):
 
         Called when `sys.modules["__main__"]`, `sys.path` and the import hook are in place.
         """
+
+    def make_ready(self) -> None:
+        """Make all ready for a save; called before each one, in the timer's thread."""
 
     def wait_s(self) -> float | None:
         """Seconds from now until a save is due; None: only when asked. In the timer's thread.
@@ -143,6 +156,9 @@ class NoSaving:
     def begin(self, code: CodeType, running: Running) -> CodeType:  # noqa: ARG002
         """The program begins at its beginning."""
         return code
+
+    def make_ready(self) -> None:
+        """Nothing."""
 
     def wait_s(self) -> float | None:
         """Never."""

@@ -10,7 +10,7 @@ from functools import partial
 from importlib import import_module
 from importlib.machinery import FrozenImporter, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from resume.errors import ConfigError, UnsupportedCodeError
 from resume.interpreter import unseen
@@ -20,6 +20,9 @@ from resume.script.modules import Modules
 from resume.script.options import Saving
 from resume.script.reach import Source, file_of, is_beside
 from resume.script.rewriting import Rewriting, read_source
+
+if TYPE_CHECKING:
+    from resume.reentry.program import Program
 
 
 def run_script(path: str, argv: Sequence[str], saving: Saving) -> NoReturn:
@@ -118,8 +121,18 @@ class _Start:
     def __init__(self, modules: Modules, saving: Saving) -> None:
         self._modules, self._saving = modules, saving
         self._process = os.getpid()
-        self._alarm = Alarm(modules.program, saving.at_point, saving.wait_s)
+        self._alarm = Alarm(self._ready, saving.at_point, saving.wait_s)
         self.program, self.ask = modules.program, self._alarm.ask
+        self.sources = modules.sources
+
+    def _ready(self) -> Program:
+        program = self._modules.program()
+        self._saving.make_ready()
+        return program
+
+    def define_only(self, code_of: Callable[[str], CodeType] | None) -> None:
+        """See `Running.define_only`."""
+        self._modules.only = code_of
 
     def reasons(self) -> Mapping[str, int]:
         """Why attempts to save ended early."""

@@ -24,7 +24,7 @@ from resume.units import parse_seconds
 
 if TYPE_CHECKING:
     from resume.engine import Engine
-    from resume.execution import Execution, Generation
+    from resume.execution import Execution
     from resume.reentry.iterators import Iteration
 
 _FOLDER = ".checkpoints"
@@ -123,7 +123,7 @@ class ScriptSaving(NoSaving):
     def _go_on(self, running: Running) -> CodeType | None:
         from resume.script.machinery import check_sources  # noqa: PLC0415 - see above
 
-        execution = self.prepare()
+        execution = self.execution()
         if self.options.fresh:
             execution.start_anew("--fresh")
             return None
@@ -140,8 +140,18 @@ class ScriptSaving(NoSaving):
         finally:
             running.define_only(None)
 
-    def prepare(self) -> Execution:
-        """Make all ready for a save; the first call takes a while."""
+    def prepare(self) -> None:
+        """Import what saves."""
+        import resume.script.machinery  # noqa: F401, PLC0415 - see above
+
+    def make_ready(self) -> None:
+        """Make what saves; the first call takes a while."""
+        self.execution()
+
+    def execution(self) -> Execution:
+        """Return what saves the program."""
+        if self._execution is not None:
+            return self._execution
         with self._making:  # the timer's thread, and a program that asks for a save
             if self._execution is None:
                 from resume.script.machinery import execution_of  # noqa: PLC0415 - see above
@@ -159,11 +169,11 @@ class ScriptSaving(NoSaving):
 
     def at_point(self, frame: FrameType) -> bool:
         """Save here, if the program can be gone on from here."""
-        return self.prepare().save(frame, "sync", at_line=True)
+        return self.execution().save(frame, "sync", at_line=True)
 
     def ask(self, frame: FrameType, trigger: str) -> None:
         """Save in a call that the program makes: `resume.sync()`, `resume.save()`."""
-        execution = self.prepare()
+        execution = self.execution()
         if trigger == "save" or execution.wait_s() == 0.0:
             execution.save(frame, trigger, at_line=False)
 
