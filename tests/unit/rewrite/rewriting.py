@@ -227,6 +227,7 @@ class Run:
                 raise Postponed(f"{current.f_code.co_qualname} is not rewritten")
             if table.block not in self.module.blocks:
                 raise Postponed(f"{current.f_code.co_qualname} is no block")
+            self._check_place(current, inner)
             values = dict(current.f_locals)
             place, entry = self._entry(current, inner, values)
             if entry is Entry.CONSTRUCTOR:
@@ -246,6 +247,21 @@ class Run:
             inner, current = current, current.f_back
         raise Postponed("no module below")
 
+    def _check_place(self, frame: types.FrameType, inner: types.FrameType | None) -> None:
+        """Look at the position alone.
+
+        3.12 loses the variables of a comprehension at the module's level where `f_locals` of the
+        module is read in the middle of it. No position is in there.
+        """
+        table = self.module.tables[id(frame.f_code)]
+        unit = frame.f_lasti // 2
+        if inner is None:
+            self._statement(frame, unit, table.ids[unit])
+        elif (place := self.module.places(table.block).get(table.ids[unit] or -1)) is None:
+            raise Postponed(f"no place in {frame.f_code.co_qualname}:{frame.f_lineno}")
+        elif place.refused:
+            raise Postponed(place.refused)
+
     def _first(self, inner: types.FrameType) -> Any:
         block = self.module.blocks[self.module.tables[id(inner.f_code)].block]
         return inner.f_locals[block.first_argument]
@@ -258,11 +274,7 @@ class Run:
         number = table.ids[unit]
         if inner is None:
             return self._statement(frame, unit, number)
-        place = self.module.places(table.block).get(number or -1)
-        if place is None:
-            raise Postponed(f"no place in {frame.f_code.co_qualname}:{frame.f_lineno}")
-        if place.refused:
-            raise Postponed(place.refused)
+        place = self.module.places(table.block)[number or -1]
         is_generator = bool(inner.f_code.co_flags & 0x20)
         if place.kind in {Kind.LOOP, Kind.DELEGATION}:
             if getattr(values.get(place.iterator), "gi_frame", None) is not inner:
@@ -370,7 +382,7 @@ class Run:
 def find_cell(frame: types.FrameType, name: str) -> types.CellType:
     """The cell of a running frame, told by writing into it."""
     if name not in frame.f_locals:
-        return types.CellType()
+        return unbound_cell(frame, name)
     value = frame.f_locals[name]
     mark = object()
     for cell in gc.get_objects():
@@ -388,6 +400,16 @@ def find_cell(frame: types.FrameType, name: str) -> types.CellType:
             frame.f_locals  # the dict shows the value again
             return cell
     raise Postponed(f"the cell of {name!r} was not found")
+
+
+def unbound_cell(frame: types.FrameType, name: str) -> types.CellType:
+    """The empty cell, which a function that was made there may hold already, or a new one."""
+    for value in frame.f_locals.values():
+        if isinstance(value, types.FunctionType) and name in value.__code__.co_freevars:
+            if value.__qualname__.startswith(f"{frame.f_code.co_qualname}.<locals>."):
+                assert value.__closure__ is not None
+                return value.__closure__[value.__code__.co_freevars.index(name)]
+    return types.CellType()
 
 
 def stopped_run(source: str, stop: int, *, again: bool = False) -> Run:

@@ -47,6 +47,16 @@ def test_a_call_below_c_code_postpones():
     assert any("no place" in why for why in postponed)
 
 
+def test_an_empty_cell_is_shared():
+    """A function holds the cell of a name that is bound only behind the position."""
+    source = SLOW + (
+        "def main():\n    def first():\n        return slow(second())\n    slow(1)\n"
+        "    def second():\n        return slow(2)\n    note(first())\nmain()\n"
+    )
+
+    every_stop(source)
+
+
 def test_the_values_of_other_names_stay_unbound():
     """A name whose only assignment lies before the position is local in the residual, too."""
     source = SLOW + (
