@@ -215,6 +215,7 @@ def in_child(run: Stopping, folder: Path, stdin: Path, gaps: list[int]) -> None:
     for number, path in ((1, folder.with_suffix(".out")), (2, folder.with_suffix(".err"))):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
     os.dup2(os.open(stdin, os.O_RDONLY), 0)
+    sys.stdin = open(0, closefd=False)
     run.gaps = gaps
     run.report_path = folder.with_suffix(".report")
     # 3.12 says so where the variables of a frame are read, in the middle of a comprehension of it.

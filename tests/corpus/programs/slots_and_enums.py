@@ -83,7 +83,13 @@ for i in range(SCALE):
     for each in piles[0]:
         if each.rank == i % 13:
             piles[0].marks ^= Mark.KEPT
-    print(card.rank, card.suit.letter, move, [p.marks.value for p in piles], card < Card(5, Suit.HEARTS))
+    print(
+        card.rank,
+        card.suit.letter,
+        move,
+        [p.marks.value for p in piles],
+        card < Card(5, Suit.HEARTS),
+    )
 try:
     piles[0].other = 1
 except AttributeError as error:

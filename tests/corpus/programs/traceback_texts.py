@@ -24,18 +24,17 @@ class Chain:
 
 def deep(n):
     if n:
-        return (
-            deep(n - 1)
-            + 1
-        )
-    return (Chain()
+        return deep(n - 1) + 1
+    return (
+        Chain()
         .add(1)
         .add(
             2,
             3,
         )
         .fail(4)
-        .add(5)).n
+        .add(5)
+    ).n
 
 
 def translated(n):
