@@ -153,10 +153,8 @@ def safe_point(outer: LiveFrame, place: Place, safe_points: Collection[Any]) -> 
 
 
 def _callee(live: LiveFrame, place: Place) -> Callee:
-    if place.kind is not Kind.CALL or not instruction(live.frame).startswith(_CALLS):
+    if place.callee is None or not instruction(live.frame).startswith(_CALLS):
         raise Unclear("an operator, an attribute or a statement runs it")
-    if place.callee is None:
-        raise Unclear("what is called there has no name")
     return place.callee
 
 
@@ -321,18 +319,12 @@ def evaluate(callee: Callee, live: LiveFrame) -> Any:
 def _last(callee: Callee, live: LiveFrame) -> Found:
     """Return what the last of the attributes is."""
     *before, last = callee.attributes
-    if callee.root != _SUPER:
-        owner = _variable(callee.root, live)
-    elif before:
-        owner = _above(live, before.pop(0)).value
-    else:
+    if callee.root == "super()" and not before:
         return _above(live, last)
+    owner = _variable(callee.root, live)
     for name in before:
         owner = attribute(owner, name).value
     return attribute(owner, last)
-
-
-_SUPER = "super()"
 
 
 def _above(live: LiveFrame, name: str) -> Found:

@@ -73,6 +73,8 @@ class Held:
             raise self.error
 
     def leave(self) -> None:
+        if self._thread.ident is None:
+            return
         self._left = True
         self._go.release()
         self._thread.join()

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import _thread
 import sys
+import threading
+import types
 import weakref
 
 import pytest
@@ -212,6 +215,28 @@ REFUSED: dict[str, tuple[str, str]] = {
             "the module program waits for `f` by no plain call: it goes through a cache that does not "
             "tell its function"
         ),
+    ),
+    "a cache that has forgotten": (
+        (
+            "import functools\n@functools.lru_cache\ndef f(x):\n    return slow(x)\n"
+            "del f.__wrapped__\nnote(f(1))\n"
+        ),
+        "the module program waits for `f` by no plain call: it goes through a cache that does not tell its function",
+    ),
+    "super of an object that is gone": (
+        (
+            "class A:\n    def m(self, f):\n        return f()\nclass B(A):\n    def m(self, f):\n"
+            "        def forget():\n            nonlocal self\n            del self\n"
+            "            return slow(1)\n        return super().m(forget)\nnote(B().m(1))\n"
+        ),
+        "`B.m` waits for `A.m` by no plain call: `super()` has no object now",
+    ),
+    "a method that was rebound": (
+        (
+            "class A:\n    def f(self):\n        self.f = self.other\n        return slow(1)\n"
+            "    def other(self):\n        return slow(2)\ndef main(a):\n    note(a.f())\nmain(A())\n"
+        ),
+        "`main` waits for `A.f` by no plain call: `a.f` is `A.other`, which runs something else",
     ),
     "wrappers without end": (
         (
@@ -435,6 +460,12 @@ class SafePoint:
             raise Left
 
 
+def begin(machine: Machine, **given: object) -> None:
+    """Run a program here: it stops by itself."""
+    machine.start(**given)
+    exec(machine.module.code, machine.names)
+
+
 @pytest.mark.parametrize("call", ["sync()", "point.sync()", "note([slow(1), sync(), slow(2)])"])
 def test_an_explicit_safe_point_is_done_when_the_program_goes_on(call):
     """The frame that called it goes on behind the call, whose value is None."""
@@ -444,14 +475,15 @@ def test_an_explicit_safe_point_is_done_when_the_program_goes_on(call):
     point = SafePoint()
     machine = point.machine = Machine(source)
     with quiet_heap():
-        machine.start(sync=point.sync, point=point).finish()
+        begin(machine, sync=point.sync, point=point)
         expected = list(machine.log)
         for last in (1, 2):
             point.stacks, point.last = [], last
             with pytest.raises(Left):
-                machine.start(sync=point.sync, point=point).finish()
+                begin(machine, sync=point.sync, point=point)
             stack, point.last = point.stacks[-1], 0
-            machine.go_on(stack).finish()
+            machine.entering.take(stack.frames)
+            machine.entering.enter()
 
             assert Entry.DONE is stack.every[-1].entry
             assert expected == machine.log
@@ -492,7 +524,7 @@ def test_an_explicit_safe_point_that_is_none(program, why):
     class Gone:
         sync = property(lambda self: point.sync)
 
-    machine.start(sync=point.sync, again=point.sync, point=point, gone=Gone()).finish()
+    begin(machine, sync=point.sync, again=point.sync, point=point, gone=Gone())
 
     assert why in "".join(reasons), reasons
     machine.leave()
@@ -592,6 +624,43 @@ def test_generators_that_have_no_record():
     machine.leave()
 
 
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("try:\n        pass\n    finally:\n        yield 1\n", "waits where no frame can"),
+        (
+            "raise ValueError((yield 1)) from (yield 2)\n",
+            "the cause of an exception is made in `g`",
+        ),
+        ("match 1:\n        case x if (yield 1):\n            pass\n", "waits where no frame can"),
+        ("x.f((yield 1))\n", "`g` cannot be entered again: `x.f`, looked up before, is no plain"),
+    ],
+)
+def test_generators_that_wait_where_none_can_be_entered(body, why):
+    """At such a yield the save waits for the next one."""
+    machine = Machine(f"def g(x):\n    {body}")
+    machine.start().finish()
+    generator = machine.names["g"](types.SimpleNamespace(f=id))
+    next(generator)
+
+    with pytest.raises(Postponed, match=why):
+        generator_record(machine.program, generator)
+
+    machine.leave()
+
+
+def test_a_generator_can_be_the_root():
+    """It is a decorated function's then; nobody is known to ask it."""
+    machine, frame = standing(
+        "def g():\n    for _ in range(1):\n        note('here')\n    yield 1\nlist(g())\n", "'here'"
+    )
+
+    stack = walk(machine.program, frame, root=frame, at_line=True)
+
+    assert ((), "g", {id(frame)}) == (stack.frames, stack.every[0].name, set(stack.running))
+    machine.leave()
+
+
 def test_a_generator_that_runs_has_no_record():
     """It can be asked only by the frames that are taken apart with it."""
     source = (
@@ -604,3 +673,59 @@ def test_a_generator_that_runs_has_no_record():
         generator_record(machine.program, machine.names["it"])
 
     machine.leave()
+
+
+def test_another_thread_is_not_the_program():
+    """Its outermost frame is not the root."""
+    machine = Machine(SLOW + "def work(lock):\n    for _ in range(1):\n        lock.acquire()\n")
+    machine.start().finish()
+    lines = machine.source.splitlines()
+    lock = threading.Lock()
+    lock.acquire()
+    number = _thread.start_new_thread(machine.names["work"], (lock,))
+    frame = None
+    while (
+        frame is None
+        or frame.f_code.co_name != "work"
+        or "acquire" not in lines[frame.f_lineno - 1]
+    ):
+        frame = sys._current_frames().get(number)
+
+    with pytest.raises(Postponed, match="`work` runs in another thread"):
+        walk(
+            machine.program,
+            frame,
+            root=sys._getframe(),
+            at_line=False,
+            safe_points=[type(lock).acquire],
+        )
+
+    lock.release()
+    machine.leave()
+
+
+def test_cells_that_cannot_be_found_postpone():
+    """A cell that the collector does not see, and that no function at hand has."""
+    machine, frame = standing(
+        "def main(n):\n    slow('here')\n    return lambda: n\nmain(1)\n", "'here'"
+    )
+    with quiet_heap(), pytest.raises(Postponed, match="what `main` shares as `n` was not found"):
+        machine.walk(frame)
+
+    stack = machine.walk(frame)
+
+    assert 1 == stack.frames[1].cells["n"].cell_contents
+    machine.leave()
+
+
+def test_methods_of_what_is_above_are_found():
+    """`super().name.method()` calls what the attribute of a class above holds."""
+    source = SLOW + (
+        "class T:\n    def go(self):\n        return slow(1)\nclass A:\n    tool = T()\n"
+        "class B(A):\n    tool = None\n    def m(self):\n        return super().tool.go()\n"
+        "note(B().m())\n"
+    )
+
+    machine = every_line(source)
+
+    assert [] == machine.postponed
