@@ -70,11 +70,12 @@ def reduce_file(_session: Session, file: Any) -> Any:
 
 def _standard_name(file: Any) -> tuple[str, bool] | None:
     for name in _STANDARD:
-        for stream in (getattr(sys, name), getattr(sys, f"__{name}__")):
-            if file is stream:
-                return name, False
-            if file is getattr(stream, "buffer", stream):
-                return name, True
+        # A file that the program has put there is a file like any other.
+        stream = getattr(sys, f"__{name}__")
+        if file is stream:
+            return name, False
+        if file is getattr(stream, "buffer", stream):
+            return name, True
     return None
 
 
@@ -194,7 +195,7 @@ def _decodes_to(text: str, piece: bytes, file: Any, newline: str | None) -> bool
 @builder
 def standard_file(name: str, is_below: bool) -> Any:  # noqa: FBT001
     """The process's own stdin, stdout or stderr, or what lies below it."""
-    found = getattr(sys, name)
+    found = getattr(sys, f"__{name}__")
     return found.buffer if is_below else found
 
 

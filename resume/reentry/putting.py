@@ -6,10 +6,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from resume.errors import RestoreError
+from resume.reentry import process
 from resume.reentry.program import Program
 from resume.reentry.records import FrameRecord
 from resume.reentry.reducers import Making, look_up, record_from
-from resume.reentry.roots import CELLS
+from resume.reentry.roots import CELLS, PROCESS
+
+
+def prepare(layout: Mapping[str, Any]) -> None:
+    """Set the process as it was: the first thing to do, before any definition runs.
+
+    Raises:
+        RestoreError: The folder that the program worked in is gone.
+    """
+    process.apply_plain(layout["process"])
 
 
 def define(program: Program, module: str, layout: Mapping[str, Any]) -> None:
@@ -53,6 +63,7 @@ def put_back(
         kind = look_up(program[module].namespace, qualname)
         for name, root in attributes.items():
             type.__setattr__(kind, name, _value(values, root))
+    process.apply_held(_value(values, PROCESS))
     frames = _frames(layout, values)
     for record in frames:
         if record.block == 0:

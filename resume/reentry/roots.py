@@ -20,7 +20,7 @@ from typing import Any
 
 from resume.errors import UnpicklableError
 from resume.pickling import Look
-from resume.reentry import things
+from resume.reentry import process, things
 from resume.reentry.fates import Fate, fate_of_global, fates_of_local
 from resume.reentry.names import ModuleNames, Names
 from resume.reentry.program import LoadedModule, Program
@@ -29,6 +29,7 @@ from resume.reentry.reducers import Taking, parted, plain_fields
 from resume.types import Skipped
 
 CELLS = ".cells"
+PROCESS = ".process"
 Fates = dict[tuple[int | str, str], Fate]
 """By depth of a frame (or name of a module) and variable: what becomes of it."""
 
@@ -174,6 +175,7 @@ class ProgramState:
             account.add_module(module.name, parts[module.name], names)
         for depth in range(len(frames)):
             account.add_frame(depth)
+        account.roots[PROCESS] = process.held(account.entered)
         account.roots[CELLS] = tuple(account.cells.values())
         look = Taking(
             self._program,
@@ -225,6 +227,8 @@ class _Account:
         self.cells: dict[int, types.CellType] = {}
         self.blank: set[int] = set()
         self.held: set[int] = set()
+        self.entered: list[Any] = []
+        """Context managers that are entered again."""
         self.positions: dict[str, int | None] = {
             record.module: record.position for record in frames if record.block == 0
         }
@@ -237,7 +241,12 @@ class _Account:
 
     def layout(self) -> dict[str, Any]:
         """What the manifest keeps."""
-        return {"modules": self._modules, "classes": self._classes, "frames": self._stack}
+        return {
+            "process": process.plain(),
+            "modules": self._modules,
+            "classes": self._classes,
+            "frames": self._stack,
+        }
 
     def add_module(self, module: str, part: ModuleNames, names: Names) -> None:
         """Add the globals of a module, its functions' and its classes' data."""
@@ -269,6 +278,7 @@ class _Account:
         record, label = self._frames[depth], self._labels[depth]
         fates = {name: fate for (place, name), fate in self._fates.items() if place == depth}
         values, again, entered = parted(record.values)
+        self.entered += [record.values[name] for name in entered]
         self.held |= {id(lock) for name in entered for lock in things.locks_of(record.values[name])}
         roots: dict[str, Any] = {}
         for name, value in values.items():

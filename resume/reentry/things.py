@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import decimal
 import gc
 import itertools
 import re
@@ -247,6 +248,29 @@ def _csv_writer(_session: Session, thing: Any) -> Any:
 
 
 @builder
+def decimal_manager(outer: Any) -> Any:
+    """A `decimal.localcontext()` that was entered, and goes back to *outer*; nothing is set by it.
+
+    The context inside is the process's, and comes with that.
+    """
+    now = decimal.getcontext()
+    decimal.setcontext(outer)
+    made = decimal.localcontext()
+    made.__enter__()
+    decimal.setcontext(now)
+    return made
+
+
+def _decimal_manager(_session: Session, thing: Any) -> Any:
+    # It tells nowhere what it goes back to: it does so, and is taken back.
+    now = decimal.getcontext()
+    thing.__exit__(None, None, None)
+    outer = decimal.getcontext()
+    decimal.setcontext(now)
+    return decimal_manager, (outer,)
+
+
+@builder
 def bound_super(kind: Any, held: Any) -> Any:
     """`super(kind, held)`."""
     return super(kind, held) if held is not None else super(kind)
@@ -260,6 +284,7 @@ def _super(_session: Session, thing: Any) -> Any:
 _EXACT: dict[type, Reducer] = {
     re.Match: _match,
     super: _super,
+    type(decimal.localcontext()): _decimal_manager,
     type(csv.reader(())): _csv_reader,
     type(csv.writer(types.SimpleNamespace(write=len))): _csv_writer,
 }

@@ -20,7 +20,7 @@ from suspended import make, making, record_of
 
 from resume.frames import cells_of
 from resume.pickling import encode
-from resume.reentry.putting import define, put_back
+from resume.reentry.putting import define, prepare, put_back
 from resume.reentry.records import FrameRecord
 from resume.reentry.reducers import suspension_of
 from resume.reentry.roots import ProgramState, Taken
@@ -148,6 +148,7 @@ def go_on(saved: Saved) -> dict[str, Any]:
     """Run the rest of the program; `stop` does nothing now. Returns its names."""
     for name in [name for name in sys.modules if name.partition("_")[0] == "piece"]:
         del sys.modules[name]
+    prepare(saved.layout)
     program = load_also(saved.also, definitions=10_000_000)
     piece = load("", into=program)
     for name in saved.also:

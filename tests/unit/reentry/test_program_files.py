@@ -149,7 +149,7 @@ def test_the_streams_of_the_process_go_by_name():
 
 def test_the_bytes_below_a_stream_go_by_name(monkeypatch):
     stream = io.TextIOWrapper(io.BufferedWriter(io.BytesIO()))
-    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setattr(sys, "__stdout__", stream)
 
     assert carried(below=[stream.buffer])["below"][0] is stream.buffer
 
