@@ -17,9 +17,14 @@ def capture() -> dict[str, Any]:
     state: dict[str, Any] = {"random": random.getstate()}
     for name, (take, _put) in _LIBRARIES.items():
         library = sys.modules.get(name)
-        if library is not None:
+        if library is not None and not _is_being_imported(library):
             state[name] = take(library)
     return state
+
+
+def _is_being_imported(library: Any) -> bool:
+    """Whether another thread is amid the import: the program cannot have drawn from it."""
+    return bool(getattr(getattr(library, "__spec__", None), "_initializing", False))
 
 
 def apply(state: dict[str, Any]) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import pickle
 import random
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -79,3 +82,13 @@ def test_a_library_that_is_missing_is_named_and_the_rest_is_set():
         rng.apply(state)
 
     assert expected == draw()
+
+
+def test_a_library_that_another_thread_imports_just_now_is_left_out(monkeypatch):
+    """It is in `sys.modules` before it is whole, and the program cannot have drawn from it."""
+    half = types.ModuleType("numpy.random")
+    half.__spec__ = importlib.util.spec_from_loader("numpy.random", None)
+    half.__spec__._initializing = True
+    monkeypatch.setitem(sys.modules, "numpy.random", half)
+
+    assert "numpy.random" not in rng.capture()
