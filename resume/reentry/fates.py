@@ -43,7 +43,7 @@ def fates_of_local(
     """
     rewritten = program[record.module].rewritten
     managers = rewritten.managers(record.block, record.position)
-    if name in managers:
+    if name in managers and not _keeps_what_was_done(value):
         return {name: Fate.REENTERED, **dict.fromkeys(managers[name], Fate.DROPPED)}
     where = Suspension(record.position, record.entry, tuple(record.values))
     # A cell may be read by a function that was made before, wherever that is.
@@ -51,7 +51,7 @@ def fates_of_local(
     if not is_shared and not rewritten.reads(record.block, where).may_read(name):
         return {name: Fate.DROPPED}
     by_with = _bound_by(managers, name)
-    if by_with:
+    if by_with and not _keeps_what_was_done(value):
         return by_with
     if has_place(value) or rewritten.needs(record.block, name) is None:
         raise _refusal(name, f" of {record.qualname}" if record.qualname else "", skip)
@@ -85,7 +85,7 @@ def fate_of_global(
     if not is_seen and not any(reads.may_read(name) for reads in _readers(module, frame)):
         return {name: Fate.DROPPED}
     by_with = {} if frame is None else _bound_by(rewritten.managers(0, frame.position), name)
-    if by_with:
+    if by_with and not _keeps_what_was_done(value):
         return by_with
     if has_place(value) or rewritten.needs(0, name) is None:
         raise _refusal(name, f" of the module {module.name}", skip)
@@ -101,7 +101,24 @@ def _bound_by(managers: Mapping[str, frozenset[str]], name: str) -> dict[str, Fa
 
 def has_place(value: Any) -> bool:
     """Whether it stands somewhere: made again it would stand at its beginning."""
-    return isinstance(value, (io.IOBase, Iterator))
+    return isinstance(value, Iterator) or _keeps_what_was_done(value)
+
+
+def _keeps_what_was_done(value: Any) -> bool:
+    """Whether what was written or put there is known to it alone: made again it would be empty."""
+    kinds = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(value).__mro__}
+    return isinstance(value, io.IOBase) or not _KEEPING.isdisjoint(kinds)
+
+
+_KEEPING = frozenset(
+    {
+        "tarfile.TarFile",
+        "tempfile.TemporaryDirectory",
+        "tempfile._TemporaryFileWrapper",
+        "zipfile.ZipFile",
+    }
+)
+"""Types that are no files themselves, but are as far as they are."""
 
 
 def _readers(module: LoadedModule, frame: FrameRecord | None) -> Iterable[Reads]:

@@ -477,3 +477,24 @@ def test_globals_that_are_no_state_stay_where_they_are():
 
     assert {"work: n", "work: i"} == {n for n in found[0].roots if not n.startswith(".")}
     assert {} == found[0].layout["modules"]
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "gzip.GzipFile('', 'wb', fileobj=io.BytesIO())",
+        "zipfile.ZipFile(io.BytesIO(), 'w')",
+        "tempfile.TemporaryDirectory()",
+    ],
+)
+def test_what_a_with_has_filled_is_not_made_again(made):
+    """An archive that is half written would begin anew, and lose what was put into it."""
+    source = (
+        "import gzip, io, tempfile, zipfile\nfrom pieces import sync\nresult = []\n"
+        f"def main():\n    with {made} as out:\n"
+        "        for i in range(2):\n            sync()\n            result.append(bool(out))\n"
+        "main()\n"
+    )
+
+    with pytest.raises(UnpicklableError, match="cannot save"):
+        run_to_stop(source)
