@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import builtins
 import enum
-import functools
 import importlib.util
 import sys
 import types
@@ -17,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from resume.reentry import caches
 from resume.reentry.program import LoadedModule, Program
 from resume.reentry.reducers import look_up
 from resume.rewrite import Definitions
@@ -28,7 +28,7 @@ _INTERPRETERS = frozenset(
         "__warningregistry__",
     }
 )
-_NAMED: tuple[type, ...] = (types.FunctionType, type, functools._lru_cache_wrapper)  # noqa: SLF001
+_NAMED: tuple[type, ...] = (types.FunctionType, type, caches.KIND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,21 +127,20 @@ class Names:
 
     # -- functions and classes
 
-    def functions(self, module: LoadedModule) -> Iterator[tuple[str, types.FunctionType]]:
-        """Yield the named functions of a module, methods too, that have defaults or attributes."""
+    def functions(self, module: LoadedModule) -> Iterator[tuple[str, Any]]:
+        """Yield the named functions of a module, methods too, that hold more than their code."""
+        made = self._found[module.name].made
         for space, prefix in [(module.namespace, ""), *self._class_spaces(module)]:
             for name, value in list(space.items()):
                 found = getattr(value, "__func__", value)
+                qualname = f"{prefix}{name}"
                 if (
-                    isinstance(found, types.FunctionType)
-                    and found.__qualname__ == prefix + name
-                    and found.__module__ == module.name
-                    and found.__qualname__.split(".")[0] in self._found[module.name].made
-                    and (found.__defaults__ or found.__kwdefaults__ or found.__dict__)
-                    and look_up(module.namespace, found.__qualname__) is found
-                    and set(found.__code__.co_freevars) <= {"__class__"}
+                    _holds_more(found)
+                    and (found.__module__, found.__qualname__) == (module.name, qualname)
+                    and qualname.split(".", maxsplit=1)[0] in made
+                    and look_up(module.namespace, qualname) is found
                 ):
-                    yield found.__qualname__, found
+                    yield qualname, found
 
     def classes(self, module: LoadedModule) -> Iterator[ClassData]:
         """Yield what the classes of a module hold besides what their bodies define."""
@@ -173,6 +172,16 @@ class Names:
             if is_own and not issubclass(value, enum.Enum):
                 yield vars(value), f"{qualname}."
                 waiting += [(f"{qualname}.{name}", inner) for name, inner in vars(value).items()]
+
+
+def _holds_more(function: Any) -> bool:
+    """Whether a function that comes by name has defaults or attributes, or a cache its contents."""
+    if isinstance(function, caches.KIND):
+        return bool(function.cache_info().currsize)  # type: ignore[attr-defined]
+    if not isinstance(function, types.FunctionType):
+        return False
+    has_own = function.__defaults__ or function.__kwdefaults__ or function.__dict__
+    return bool(has_own) and set(function.__code__.co_freevars) <= {"__class__"}
 
 
 def _absolute(home: str, module: LoadedModule) -> str:

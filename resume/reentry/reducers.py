@@ -25,7 +25,7 @@ from resume.pickling import functions
 from resume.pickling.builders import bound
 from resume.pickling.functions import contents_of, fill_cell, fills_of, state_of
 from resume.pickling.session import Rebuild, Reducer, Session, Unsavable
-from resume.reentry import files, things
+from resume.reentry import caches, files, things
 from resume.reentry.contexts import acts_on_process
 from resume.reentry.files import SLOT
 from resume.reentry.iterators import Counted
@@ -52,6 +52,8 @@ class Taking:
     """Ids of cells that come back empty."""
     held: Collection[int] = ()
     """Ids of locks that a `with` around the position holds: they are taken again."""
+    emptied: Collection[int] = ()
+    """Ids of caches (`lru_cache`) whose contents are left out."""
 
     def look(self, kind: type) -> Reducer | None:
         """Return how things of this type are saved, where the program decides it."""
@@ -59,6 +61,7 @@ class Taking:
             types.FunctionType: self._function,
             types.GeneratorType: self._generator,
             types.CellType: self._cell,
+            caches.KIND: self._cached,
             **dict.fromkeys(things.LOCKS, self._lock),
             **dict.fromkeys(files.TYPES, files.reduce_file),
         }
@@ -92,6 +95,17 @@ class Taking:
         if qualname.split(".", maxsplit=1)[0] not in self.defined.get(module, ()):
             return False
         return look_up(self.program[module].namespace, qualname) is thing
+
+    def _cached(self, _session: Session, thing: Any) -> Any:
+        module, qualname = thing.__module__, thing.__qualname__
+        if module not in self.program:
+            return NotImplemented
+        contents = [] if id(thing) in self.emptied else caches.contents_of_cache(thing)
+        if self._comes_by_name(module, qualname, thing):
+            return by_name, (module, qualname), contents, None, None, caches.fill_cache
+        how = thing.cache_parameters()
+        args = (thing.__wrapped__, how["maxsize"], how["typed"])
+        return functions.cached_function, args, contents, None, None, caches.fill_cache
 
     # -- cells
 

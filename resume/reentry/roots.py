@@ -20,7 +20,7 @@ from typing import Any
 
 from resume.errors import UnpicklableError
 from resume.pickling import Look
-from resume.reentry import process, things
+from resume.reentry import caches, process, things
 from resume.reentry.fates import Fate, fate_of_global, fates_of_local
 from resume.reentry.names import ModuleNames, Names
 from resume.reentry.program import LoadedModule, Program
@@ -69,6 +69,8 @@ class ProgramState:
         self._modules = modules
         self._known: dict[tuple[str, int, str], tuple[type, Skipped]] = {}
         """By module, block and variable: type of what could not be saved, and why."""
+        self._emptied: list[Any] = []
+        """Caches of functions (`lru_cache`) that hold what cannot be saved: they begin anew."""
 
     def take(
         self, frames: Sequence[FrameRecord], running: Mapping[int, FrameRecord] | None = None
@@ -108,6 +110,10 @@ class ProgramState:
             UnpicklableError: One of them is needed, and nothing can make it again.
         """
         failed = [skip for skip in skipped if skip.name != CELLS]
+        full = [taken.roots[skip.name] for skip in failed]
+        if emptied := [each for each in full if isinstance(each, caches.KIND)]:
+            self._emptied += emptied
+            return self.take(frames, running)
         # What a cell holds comes first: functions over it can be saved when it is left out.
         for skip in [skip for skip in failed if _is_in_cell(skip, taken, frames)] or failed:
             if skip.name not in taken.places:
@@ -184,6 +190,7 @@ class ProgramState:
             {module.name: self._defined(module, parts) for module in self._program},
             account.blank,
             account.held,
+            set(map(id, self._emptied)),
         )
         return Taken(account.roots, look.look, account.layout(), account.places)
 

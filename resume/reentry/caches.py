@@ -1,0 +1,92 @@
+"""What an `lru_cache` of the program has kept: without it, all would be computed (and told) again.
+
+The cache shows its contents to nobody but the collector. One without a limit is a dict, and is
+filled in place. One with a limit keeps links in the order of use: it is asked for each result once
+more, oldest first, while its function answers with what was saved.
+
+What can still go wrong: the counts of `cache_info()` begin anew.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+from types import FunctionType
+from typing import Any
+
+from resume.pickling.builders import builder
+
+KIND: type = functools._lru_cache_wrapper  # noqa: SLF001 - its only name
+
+
+def contents_of_cache(cache: Any) -> list[tuple[Any, Any, Any]]:
+    """Positional arguments, keyword arguments (None: there are none) and results, oldest first."""
+    parts, at = _parts_of(cache)
+    mark = parts[at + 2]
+    if cache.cache_parameters()["maxsize"] is None:
+        entries = list(parts[at].items())
+    else:
+        links = (i for i in range(at) if getattr(parts[i], "__name__", "") == "_lru_list_elem")
+        entries = [(parts[i - 2], parts[i - 1]) for i in links]
+    return [(*_told(key, mark), result) for key, result in entries]
+
+
+def _parts_of(cache: Any) -> tuple[list[Any], int]:
+    """What a cache holds, and where in it the dict is: its function and its mark stand behind."""
+    parts = gc.get_referents(cache)
+    inner = cache.__wrapped__
+    last = len(parts) - 1
+    at = next(i for i in range(last, 0, -1) if parts[i] is inner and type(parts[i + 1]) is object)
+    return parts, at - 1
+
+
+def _told(key: Any, mark: Any) -> tuple[Any, Any]:
+    if not isinstance(key, tuple):
+        return key, None
+    at = next((index for index, part in enumerate(key) if part is mark), len(key))
+    return list(key[:at]), list(key[at + 1 :]) if at < len(key) else None
+
+
+@builder
+def fill_cache(cache: Any, contents: list[tuple[Any, Any, Any]]) -> None:
+    """Let *cache* know results, without a call of its function."""
+    how = cache.cache_parameters()
+    if how["maxsize"] is None:
+        parts, at = _parts_of(cache)
+        for first, rest, result in contents:
+            parts[at][_key(first, rest, parts[at + 2])] = result
+    elif isinstance(cache.__wrapped__, FunctionType):
+        _ask(cache, contents, typed=how["typed"])
+
+
+def _key(first: Any, rest: Any, mark: Any) -> Any:
+    if not isinstance(first, list):
+        return first
+    return tuple(first) if rest is None else (*first, mark, *rest)
+
+
+_ANSWER = (lambda *_, **__: "ANSWERS".pop()).__code__  # type: ignore[attr-defined]
+
+
+def _ask(cache: Any, contents: list[tuple[Any, Any, Any]], *, typed: bool) -> None:
+    function = cache.__wrapped__
+    plain, answers = function.__code__, [result for _, _, result in reversed(contents)]
+    consts = tuple(answers if each == "ANSWERS" else each for each in _ANSWER.co_consts)
+    function.__code__ = _ANSWER.replace(co_consts=consts, co_freevars=plain.co_freevars)
+    try:
+        for first, rest, _ in contents:
+            args, named = _arguments(first, rest, typed=typed)
+            cache(*args, **named)
+    finally:
+        function.__code__ = plain
+
+
+def _arguments(first: Any, rest: Any, *, typed: bool) -> tuple[list[Any], dict[str, Any]]:
+    """Positional and keyword arguments of a key; that of a typed cache ends with their types."""
+    if not isinstance(first, list):
+        return [first], {}
+    if rest is None:
+        return first[: len(first) // 2] if typed else first, {}
+    if typed:
+        rest = rest[: 2 * (len(rest) - len(first)) // 3]
+    return first, dict(zip(rest[::2], rest[1::2], strict=True))

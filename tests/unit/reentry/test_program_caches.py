@@ -1,0 +1,89 @@
+"""What an `lru_cache` has kept is part of the state: nothing is computed a second time."""
+
+from __future__ import annotations
+
+import pytest
+from stacks import go_on, run_to_stop, the_stop
+
+CACHED = """
+import functools
+from pieces import sync
+result = []
+asked = []
+@functools.lru_cache(HOW)
+def fib(n, *rest, scale=1):
+    asked.append((n, *rest))
+    return {n: scale} if n < 2 else [fib(n - 1), fib(n - 2)]
+class Tool:
+    @functools.lru_cache(HOW)
+    def square(self, n):
+        asked.append(("square", n))
+        return n * n
+    __hash__ = object.__hash__
+def made(base):
+    @functools.lru_cache(HOW)
+    def add(n):
+        asked.append(("add", n))
+        return base + n
+    return add
+tool, add = Tool(), made(10)
+def use():
+    fib(4), fib(3, scale=2), fib((1, 2)[0], "a"), fib("x" and 2.0), fib(0, scale=5)
+    tool.square(3), add(1), add("a" and 2)
+use()
+for turn in range(3):
+    sync()
+    use()
+    result.append([len(asked), fib(3, scale=2), fib(1), tool.square(3), add(1)])
+    fib(10 + turn)
+    add(turn)
+result.append([len(asked), fib.cache_info().currsize, asked])
+"""
+
+
+@pytest.mark.parametrize(
+    "how", ["None", "maxsize=128", "maxsize=5", "maxsize=None, typed=True", "64, True", "0"]
+)
+@pytest.mark.parametrize("at", [1, 3])
+def test_a_cache_keeps_what_it_knows(how, at):
+    """Without a limit, with one, and with one that is reached: then the oldest go first."""
+    source = CACHED.replace("HOW", how)
+    names = {"__name__": "piece"}
+    with the_stop(lambda: None):
+        exec(source, names)
+
+    found = go_on(run_to_stop(source, at=at))
+
+    assert names["result"] == found["result"]
+
+
+def test_a_cache_over_code_of_others_stays_theirs():
+    """What is no function of the program is computed again: it belongs to its library."""
+    source = (
+        "import functools, re\nfrom pieces import sync\nresult = []\n"
+        "number = functools.lru_cache(None)(int)\nnumber('3')\n"
+        "compiled = [re._compile_template] if hasattr(re, '_compile_template') else []\n"
+        "for i in range(1):\n    sync()\n    result.append(number('3'))\n"
+    )
+
+    assert [3] == go_on(run_to_stop(source))["result"]
+
+
+def test_a_cache_that_holds_what_cannot_be_saved_begins_anew():
+    source = """
+import functools
+from pieces import sync
+result = []
+@functools.cache
+def view(n):
+    for _ in [1]:
+        result.append(n)
+    return iter(memoryview(bytes([n])))
+users = [view]
+view(3)
+for turn in range(2):
+    sync()
+    users[0](3)
+"""
+
+    assert [3, 3] == go_on(run_to_stop(source))["result"]
