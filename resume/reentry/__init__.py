@@ -9,6 +9,10 @@ of records again. It writes nothing: a state goes to disk by the engine, like an
 - `walking.py`, `edges.py`: from a live frame outwards to the root, each step proved.
 - `entering.py`: from records to calls that go on.
 - `iterators.py`, `contexts.py`: what rewritten code calls at loops, and in residuals.
-- `reducers.py`: functions, generators, classes and files of the program in the one graph.
+- `reducers.py`: functions, generators and classes of the program in the one graph; `files.py`,
+  `caches.py`, `things.py`: what else plain pickle does not bring back as it was.
+- `roots.py`: the program's state as named roots, and the account of them; `names.py`: which names
+  are state; `fates.py`: what becomes of a variable that cannot be saved; `process.py`: settings.
+- `putting.py`: decoded values back into modules, classes and frames.
 - `arm.py`: wait for the next statement of rewritten code when a save is due.
 """

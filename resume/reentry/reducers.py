@@ -52,6 +52,8 @@ class Taking:
     """Ids of cells that come back empty."""
     held: Collection[int] = ()
     """Ids of locks that a `with` around the position holds: they are taken again."""
+    whole: Collection[str] = ()
+    """Modules that are there as they are, and no part of the state: what they name stays theirs."""
     emptied: Collection[int] = ()
     """Ids of caches (`lru_cache`) whose contents are left out."""
 
@@ -76,7 +78,7 @@ class Taking:
         session.filled.update(self.blank)
         site = self.program.find(thing.__code__)
         is_named = self._comes_by_name(thing.__module__, thing.__qualname__, thing)
-        if site is None:
+        if site is None or (is_named and thing.__module__ in self.whole):
             return (by_name, (thing.__module__, thing.__qualname__)) if is_named else NotImplemented
         place = (site.module.name, site.table.block)
         if is_named and set(thing.__code__.co_freevars) <= {"__class__"}:
@@ -100,6 +102,8 @@ class Taking:
         module, qualname = thing.__module__, thing.__qualname__
         if module not in self.program:
             return NotImplemented
+        if module in self.whole and self._comes_by_name(module, qualname, thing):
+            return by_name, (module, qualname)
         contents = [] if id(thing) in self.emptied else caches.contents_of_cache(thing)
         if self._comes_by_name(module, qualname, thing):
             return by_name, (module, qualname), contents, None, None, caches.fill_cache

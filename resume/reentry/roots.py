@@ -190,6 +190,7 @@ class ProgramState:
             {module.name: self._defined(module, parts) for module in self._program},
             account.blank,
             account.held,
+            {each.name for each in self._program} - {each.name for each in self._state_modules()},
             set(map(id, self._emptied)),
         )
         return Taken(account.roots, look.look, account.layout(), account.places)

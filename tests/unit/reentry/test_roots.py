@@ -498,3 +498,68 @@ def test_what_a_with_has_filled_is_not_made_again(made):
 
     with pytest.raises(UnpicklableError, match="cannot save"):
         run_to_stop(source)
+def test_what_a_module_that_is_no_state_names_stays_its_own():
+    """Also what a decorator has made of a function, and what a cache knows."""
+    from pieces import Piece, load
+    from stacks import frames_of
+    from suspended import making, record_of
+
+    from resume.pickling import decode, encode
+    from resume.reentry.program import Program
+    from resume.reentry.roots import ProgramState
+
+    found = []
+
+    def stop():
+        inside = Piece(program, sys.modules["piece"])
+        frames, running = frames_of(inside, sys._getframe(2))
+        state = ProgramState(program, lambda g: record_of(inside, g), modules=())
+        taken = state.take(frames[1:], running)
+        values = decode(
+            encode(taken.roots, look=taken.look).stream, [], own={"program": making(inside)}
+        ).values
+        found.append([values[f"work: {name}"] is inside.names[name] for name in ("twice", "kept")])
+
+    program = Program()
+    source = (
+        "import functools\nfrom pieces import sync\n"
+        "def double(f):\n    return functools.wraps(f)(lambda n: f(n) * 2)\n"
+        "@double\ndef twice(n):\n    return n\n"
+        "@functools.cache\ndef kept(n):\n    return n\n"
+        "def work(twice, kept):\n    for i in range(1):\n        sync()\nwork(twice, kept)\n"
+    )
+    with the_stop(stop):
+        load(source, into=program)
+
+    assert [[True, True]] == found
+
+
+def test_names_that_are_imported_are_told_from_those_that_are_state():
+    """By value or by name: whatever import gives again is none of the state's business."""
+    from pieces import load
+
+    from resume.reentry.names import Names
+    from resume.reentry.program import Program
+
+    program = Program()
+    load(
+        "numbers = [1]\ndef f():\n    return numbers\nlimit = int('3')\n", "piece_lib", into=program
+    )
+    source = (
+        "import os.path\nimport os.path as paths\nfrom piece_lib import *\n"
+        "from piece_lib import f as g, numbers as held\nfrom math import pi, e\n"
+        "from string import *\n"
+        "from os import environ, path\npi = 3\nimport sys as system\nsystem = 4\n"
+        "class C:\n    import os as inner\n    other = dict\n    changed = [1]\n"
+        "    def method(self): pass\n"
+        "C.patched = lambda self: 1\nC.same = C.method\n"
+    )
+    piece = load(source, into=program)
+    names = Names(program, {})
+
+    state = names.of_module(program["piece"])
+    data = {each.qualname: set(each.attributes) for each in names.classes(program["piece"])}
+
+    assert {"held", "numbers", "limit", "pi", "system"} == set(state.variables)
+    assert {"C": {"inner", "other", "changed", "patched", "same"}} == data
+    assert piece.e > 2
