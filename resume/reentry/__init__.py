@@ -7,6 +7,7 @@ of records again. It writes nothing: a state goes to disk by the engine, like an
 - `program.py`: the modules that were rewritten, and which of their blocks a code object is.
 - `records.py`: one frame as plain data, and `Postponed`, the reason why now is no time for a save.
 - `walking.py`, `edges.py`: from a live frame outwards to the root, each step proved.
+- `lookups.py`: what a name or an attribute is, told without running code.
 - `entering.py`: from records to calls that go on.
 - `iterators.py`, `contexts.py`: what rewritten code calls at loops, and in residuals.
 - `reducers.py`: functions, generators and classes of the program in the one graph; `files.py`,

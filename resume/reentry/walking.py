@@ -20,10 +20,11 @@ from __future__ import annotations
 import gc
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from threading import get_ident
 from types import CellType, CodeType, FrameType, FunctionType, GeneratorType
 from typing import Any
 
-from resume.frames import is_cell_of, read_locals, search_cells
+from resume.frames import is_cell_of, namespace_of, read_locals, running_frames, search_cells
 from resume.reentry.edges import (
     Edge,
     LiveFrame,
@@ -93,6 +94,22 @@ def root_of(program: Program, name: str, frame: FrameType) -> FrameType | None:
             found = around
         around = around.f_back
     return found
+
+
+def no_other_thread(program: Program) -> None:
+    """Make sure that only the thread that asks runs the program: of others nothing is saved.
+
+    Raises:
+        Postponed: Another thread has a frame of the program.
+    """
+    for number, innermost in running_frames().items():
+        frame: FrameType | None = None if number == get_ident() else innermost
+        while frame is not None:
+            site = program.find(frame.f_code)
+            if site is not None:
+                name = shown(frame.f_code, site.module.name)
+                raise Postponed(f"{name} runs in another thread")
+            frame = frame.f_back
 
 
 @dataclass(slots=True)
@@ -174,7 +191,10 @@ def _seen(frame: FrameType, site: Site) -> LiveFrame:
         raise Postponed(f"`{frame.f_code.co_qualname}` runs in a copy of {site.module.name}")
     if site.table.block:
         return LiveFrame(frame, site, read_locals(frame, hidden=True))
-    if frame.f_locals is not frame.f_globals:
+    rewritten = site.module.rewritten
+    if frame.f_code is not rewritten.code and rewritten.suspension(frame.f_code) is None:
+        raise Postponed(f"the module {site.module.name} defines its functions again")
+    if namespace_of(frame) is not frame.f_globals:
         raise Postponed(f"the module {site.module.name} runs with a namespace of its own")
     return LiveFrame(frame, site, frame.f_globals)
 
