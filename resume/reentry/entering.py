@@ -47,7 +47,7 @@ class Entering:
 
         Args:
             program: The rewritten modules; they may be added later.
-            where: Tells more of a record than `exact`: iterables to evaluate again, and context
+            where: Tells more of a record than `exact` (asked as often as needed): iterables to evaluate again, and context
                 managers to enter again.
         """
         self._program, self._where = program, where
@@ -69,9 +69,13 @@ class Entering:
                 a module only as the first: `enter` it, or execute `module_code` of it instead.
 
         Raises:
-            RestoreError: The program has no such position.
+            RestoreError: The program has no such position; all records are as they were.
         """
-        self._ready.extend([self._call(record) for record in records])
+        found = list(records)
+        for record in found:
+            if record.generator is None:
+                self._code(record)
+        self._ready.extend([self._call(record) for record in found])
 
     def enter(self) -> Any:
         """Go on with the outermost frame that is ready, and return what it returns."""
