@@ -47,8 +47,8 @@ class Entering:
 
         Args:
             program: The rewritten modules; they may be added later.
-            where: Tells more of a record than `exact` (asked as often as needed): iterables to evaluate again, and context
-                managers to enter again.
+            where: Tells more of a record than `exact`: iterables to evaluate again, and context
+                managers to enter again. It is asked more than once.
         """
         self._program, self._where = program, where
         self._ready: deque[Callable[[], Any]] = deque()

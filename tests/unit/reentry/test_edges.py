@@ -228,6 +228,36 @@ REFUSED: dict[str, tuple[str, str]] = {
         ),
         "`main` waits for `A.f` by no plain call: `a.f` is `A.other`, which runs something else",
     ),
+    "None where an object was": (
+        (
+            "class Tool:\n    def go(self):\n        box.tool = None\n        return slow(1)\n"
+            "class Box:\n    __slots__ = ('tool',)\ndef main():\n    note(box.tool.go())\n"
+            "box = Box()\nbox.tool = Tool()\nmain()\n"
+        ),
+        "`main` waits for `Tool.go` by no plain call: NoneType has no `.go` of its own",
+    ),
+    "a slot that is empty by now": (
+        (
+            "class Tool:\n    def go(self):\n        del box.tool\n        return slow(1)\n"
+            "class Box:\n    __slots__ = ('tool',)\ndef main():\n    note(box.tool.go())\n"
+            "box = Box()\nbox.tool = Tool()\nmain()\n"
+        ),
+        "`main` waits for `Tool.go` by no plain call: `.tool` has no value now",
+    ),
+    "None where a class was called": (
+        (
+            "class A:\n    def __call__(self):\n        A.__call__ = None\n        return slow(1)\n"
+            "def main(a):\n    note(a())\nmain(A())\n"
+        ),
+        "`main` waits for `A.__call__` by no plain call: it goes through an object of A, which is C code or calls others",
+    ),
+    "None where a constructor was": (
+        (
+            "class A:\n    def __init__(self):\n        A.__init__ = None\n        slow(1)\n"
+            "def main():\n    A()\nmain()\n"
+        ),
+        "`main` waits for `A.__init__` by no plain call: A has no `__init__` that is a plain function",
+    ),
     "wrappers without end": (
         (
             "import functools\ndef f():\n    return slow(1)\np = f\n"
