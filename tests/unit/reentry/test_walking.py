@@ -10,11 +10,14 @@ import types
 import weakref
 
 import pytest
-from stopping import SLOW, Left, Machine, every_line, quiet_heap
+from stack_programs import PROGRAMS
+from stopping import CONSTRUCTS, SLOW, Left, Machine, every_line, plain_log, quiet_heap
 
 from resume.reentry.records import Postponed
 from resume.reentry.walking import generator_record, no_other_thread, root_of, walk
 from resume.rewrite import Entry
+
+PROGRAMS = {**CONSTRUCTS, **PROGRAMS}
 
 
 def standing(source: str, mark: str) -> tuple[Machine, object]:
@@ -502,3 +505,55 @@ def test_methods_of_what_is_above_are_found():
     machine = every_line(source)
 
     assert [] == machine.postponed
+
+
+def walked_at_every_line(source: str) -> tuple[Machine, int]:
+    """Run a program whose own trace function walks the stack at each line, and lets it go on."""
+    machine, walks = Machine(source), 0
+    machine.start()
+
+    def trace(frame: types.FrameType, event: str, arg: object) -> object:
+        nonlocal walks
+        if machine.program.find(frame.f_code) is None:
+            return None
+        if event == "line":
+            try:
+                machine.walk(frame)
+                walks += 1
+            except Postponed as why:
+                machine.postponed.append(str(why))
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        exec(machine.module.code, machine.names)
+    finally:
+        sys.settrace(before)
+    return machine, walks
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_that_is_watched_runs_as_ever(name):
+    """Walked by a trace function at every line, in its own thread, it notes the same."""
+    with quiet_heap():
+        machine, walks = walked_at_every_line(PROGRAMS[name])
+
+    assert plain_log(PROGRAMS[name]) == machine.log
+    assert walks > 5
+
+
+def test_variables_without_a_value_stay_so_when_they_are_watched():
+    """The search for a cell writes into it; from a trace function, 3.11 and 3.12 write once more."""
+    source = SLOW + (
+        "def main(n):\n    for i in range(2):\n        try:\n            slow(later)\n"
+        "        except NameError:\n            note('unbound')\n    later = slow(1)\n"
+        "    del later\n    try:\n        later\n    except NameError:\n        note('deleted')\n"
+        "    return lambda: (n, later)\nmain(3)\n"
+    )
+
+    with quiet_heap():
+        machine, walks = walked_at_every_line(source)
+
+    assert plain_log(source) == machine.log
+    assert walks > 10
