@@ -34,8 +34,8 @@ from rewriting import Postponed, Queue, Run, make_helpers
 
 from resume.rewrite import RewrittenModule, Suspension, rewrite
 
-PER_THREAD = {"no_grad", "enable_grad", "inference_mode", "set_grad_enabled", "autocast"}
-"""Context managers whose effect ends with the thread: they are entered again in the next one."""
+PER_THREAD = {"no_grad", "enable_grad", "inference_mode", "set_grad_enabled", "errstate"}
+"""Context managers of the thread or of its context: they are entered again in the next one."""
 Stack = list[tuple[int, Suspension, types.FrameType, dict[str, Any]]]
 
 
