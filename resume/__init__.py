@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from resume.loading import load
     from resume.null import NullCheckpoint
+    from resume.points import save, sync
 
 __version__ = "1.0.0.dev0"
 
@@ -48,9 +49,13 @@ __all__ = [
     "TrustError",
     "UnpicklableError",
     "load",
+    "save",
+    "sync",
 ]
 
-_HOMES = {"Checkpoint": "checkpoint", "NullCheckpoint": "null", "load": "loading"}
+_HOMES = {"Checkpoint": "checkpoint", "NullCheckpoint": "null", "load": "loading"} | dict.fromkeys(
+    ("save", "sync"), "points"
+)
 """Modules of the names that are no errors."""
 
 

@@ -48,8 +48,12 @@ def looked(n):
 
 def described(n):
     add = outer(n)
-    print(inspect.signature(add), add.__doc__, add.__qualname__, add.__defaults__, add.__kwdefaults__)
-    print(add(1, 2), add.__closure__[0].cell_contents, add.__code__.co_freevars, add.__annotations__)
+    print(
+        inspect.signature(add), add.__doc__, add.__qualname__, add.__defaults__, add.__kwdefaults__
+    )
+    print(
+        add(1, 2), add.__closure__[0].cell_contents, add.__code__.co_freevars, add.__annotations__
+    )
     print(add.__code__.co_argcount, add.__code__.co_varnames[:3], add.__code__.co_firstlineno)
     print(len(inspect.getsource(add).splitlines()), inspect.getdoc(numbers))
     for frame in inspect.stack()[:2]:

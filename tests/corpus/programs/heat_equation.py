@@ -40,4 +40,9 @@ for run in range(SCALE):
             print(run, step, f"{change:.9f}", np.isinf(np.array([1.0]) / 0)[0])
     np.save("heat.npy", plate)
     loaded = np.load("heat.npy")
-    print(loaded.sum().round(6), (loaded == plate).all(), plate.argmax(), inner.shape if run < 0 else "")
+    print(
+        loaded.sum().round(6),
+        (loaded == plate).all(),
+        plate.argmax(),
+        inner.shape if run < 0 else "",
+    )

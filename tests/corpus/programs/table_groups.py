@@ -11,7 +11,11 @@ SCALE = 10
 
 def rows(n, rng):
     for i in range(n):
-        yield {"city": ["Oslo", "Rome", "Bern"][i % 3], "day": i // 3, "value": rng.normal() + i % 5}
+        yield {
+            "city": ["Oslo", "Rome", "Bern"][i % 3],
+            "day": i // 3,
+            "value": rng.normal() + i % 5,
+        }
 
 
 def report(frame):

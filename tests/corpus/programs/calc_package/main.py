@@ -21,7 +21,9 @@ def main(argv):
             except (SyntaxError, NameError) as error:
                 print(text, type(error).__name__, error)
             else:
-                print(text, "->", show(small), "=", value, value == evaluate(tree, {name: start + i}))
+                print(
+                    text, "->", show(small), "=", value, value == evaluate(tree, {name: start + i})
+                )
 
 
 main(sys.argv[1:])
