@@ -2,7 +2,8 @@
 
     python reentry_dying.py SAVES WORDS...
 
-WORDS are those behind `resume run`; SAVES says how many saves it lives, 0: to its end.
+WORDS are those behind `resume run`; SAVES says how many saves it lives. 0: to its end, saving as
+often as anybody else.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ def main() -> None:
             return made
 
         def wait_s(self) -> float | None:
+            if not lives:
+                return super().wait_s()
             return None if self._execution is not None and self._execution.is_off else 0.0
 
         def at_point(self, frame: FrameType) -> bool:

@@ -32,7 +32,7 @@ def walk(depth):
 def main(often):
     """Tell."""
     seen = {"a", "b", "c"}
-    with open("lines.txt", "w") as lines:
+    with open(f"lines-{often}.txt", "w") as lines:
         for row in range(often):
             for step in walk(1):
                 helper.note(lines, row, step)
@@ -94,8 +94,8 @@ def dying(folder: Path, saves: int, *words: str) -> None:
 
 def plain(folder: Path) -> tuple[int, bytes, bytes]:
     code = run(folder, "script.py", "40", log="plain").returncode
-    lines = (folder / "lines.txt").read_bytes()
-    (folder / "lines.txt").unlink()
+    lines = (folder / "lines-40.txt").read_bytes()
+    (folder / "lines-40.txt").unlink()
     return code, (folder / "plain").read_bytes(), lines
 
 
@@ -113,7 +113,7 @@ def test_output_files_and_status_are_those_of_one_run(folder):
 
     assert "resuming script" in last.stderr
     assert (last.returncode, (folder / "log").read_bytes()) == expected[:2]
-    assert (folder / "lines.txt").read_bytes() == expected[2]
+    assert (folder / "lines-40.txt").read_bytes() == expected[2]
 
 
 def test_what_a_run_leaves_behind(folder):
