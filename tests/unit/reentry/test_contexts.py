@@ -181,9 +181,11 @@ def test_closing_reaches_the_inner_generator():
         finally:
             ended.append(True)
 
-    begun(inner()).close()
+    held = inner()
+    begun(held).close()
 
     assert [True] == ended
+    assert held.gi_frame is None
 
 
 def test_plain_iterators_are_delegated_to_as_well():

@@ -87,3 +87,26 @@ for turn in range(2):
 """
 
     assert [3, 3] == go_on(run_to_stop(source))["result"]
+
+
+def test_a_full_cache_lets_go_of_what_was_not_used_for_longest():
+    import functools
+
+    from resume.reentry.caches import contents_of_cache, fill_cache
+
+    asked = []
+
+    def work(n):
+        asked.append(n)
+        return n
+
+    old, new = (functools.lru_cache(3)(work) for _ in range(2))
+    old("a"), old("b"), old("c"), old("a")
+    del asked[:]
+
+    fill_cache(new, contents_of_cache(old))
+    assert [] == asked
+    new("d"), new("a"), new("c"), new("b")
+
+    assert ["d", "b"] == asked
+    assert "a" == new("a")

@@ -425,10 +425,10 @@ LOCKED = """
 from pieces import sync
 import threading
 result = []
-lock = threading.Lock()
-again = threading.RLock()
-ready = threading.Condition()
+lock, again = threading.Lock(), threading.RLock()
+locks = {"lock": lock, "ready": threading.Condition()}
 def main():
+    ready = locks["ready"]
     with lock, again, ready:
         for i in range(2):
             sync()
@@ -440,6 +440,36 @@ main()
 
 def test_a_lock_that_a_with_holds_is_taken_again():
     assert [[True] * 3, [True] * 3, [False] * 2] == go_on(run_to_stop(LOCKED))["result"]
+
+
+DECORATED = """
+import functools
+from pieces import sync
+result = []
+def counted(f):
+    calls = []
+    @functools.wraps(f)
+    def inner(*args):
+        calls.append(args)
+        result.append(len(calls))
+        return f(*args)
+    return inner
+@counted
+def work(n):
+    for i in range(n):
+        sync()
+    return n
+users = [work]
+work(1)
+users[0](1)
+result.append(users[0] is work)
+"""
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_what_a_decorator_keeps_goes_on(at):
+    """The definitions decorate again, and the state brings what the first decoration kept."""
+    assert [1, 2, True] == go_on(run_to_stop(DECORATED, at=at))["result"]
 
 
 def test_a_lock_that_the_program_holds_by_itself_is_told():
