@@ -381,8 +381,13 @@ class Ended:
     stderr: bytes = field(repr=False)
 
 
+UNMEASURED = {"UNMEASURED": "1"}
+"""For programs whose trace function must be free, or that hide libraries of coverage."""
+
+
 def environment(folder: Path, **more: str) -> dict[str, str]:
-    env = {name: value for name, value in os.environ.items() if not name.startswith("RESUME_")}
+    left_out = ("RESUME_", "COV") if more.pop("UNMEASURED", "") else ("RESUME_",)
+    env = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     return env | {"XDG_CACHE_HOME": str(folder / ".cache"), "PYTHONHASHSEED": "7", **more}
 
 

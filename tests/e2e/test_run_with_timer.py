@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from scripts_to_run import SCRIPTS, Ended, plainly, run, start, write
+from scripts_to_run import SCRIPTS, UNMEASURED, Ended, plainly, run, start, write
 
 ARMED = """
 import os, sys
@@ -39,7 +39,7 @@ def run_armed(*words: str, **options) -> tuple[Ended, list[str]]:
     """Run with a save that is always due; also what `Recorder` wrote at the end."""
     record = Path.cwd() / ".record"
     record.unlink(missing_ok=True)
-    done = run("-c", ARMED, *words, RECORD=str(record), **options)
+    done = run("-c", ARMED, *words, RECORD=str(record), **UNMEASURED, **options)
     return done, record.read_text().split(maxsplit=2) if record.exists() else []
 
 
@@ -103,7 +103,9 @@ def test_an_interrupt_is_never_lost_while_saves_are_due():
     """Ctrl-C at any moment ends the program, with a traceback that shows only the program."""
     write({"script.py": LONG, "pkg/__init__.py": "", "pkg/work.py": WORK})
     for attempt in range(6):
-        process = start("-c", ARMED, "script.py", "30", RECORD=str(Path.cwd() / ".record"))
+        process = start(
+            "-c", ARMED, "script.py", "30", RECORD=str(Path.cwd() / ".record"), **UNMEASURED
+        )
         time.sleep(0.6 + attempt * 0.017)
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=25)
