@@ -9,6 +9,7 @@ import sys
 import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 SCRIPTS = {
     "the names of the module": """
@@ -420,11 +421,13 @@ def assert_same(*words: str, ways: int = 2, **options) -> Ended:
     return plain
 
 
-def start(*words: str, **more: str) -> subprocess.Popen[bytes]:
+def start(
+    *words: str, stdout: Any = subprocess.PIPE, stderr: Any = subprocess.PIPE, **more: str
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stdout=stdout,
+        stderr=stderr,
         env=environment(Path.cwd(), **more),
     )
 

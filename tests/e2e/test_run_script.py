@@ -149,6 +149,20 @@ def test_the_interpreters_flags_hold(flag):
     assert (ours.stdout, ours.stderr, ours.code) == (plain.stdout, plain.stderr, plain.code)
 
 
+@pytest.mark.parametrize("end", ["1 / 0", "sys.exit('text')", "raise KeyboardInterrupt", ""])
+def test_both_streams_into_one_file_have_the_order_of_python(end):
+    """What was printed is flushed before the traceback is shown, as a script's is."""
+    write({"script.py": f"import sys\nprint('first')\nsys.stderr.write('second')\n{end}\n"})
+    shown = []
+    for words in (["script.py"], ["-m", "resume", "run", "script.py"]):
+        with Path("both").open("wb") as file:
+            process = start(*words, stdout=file, stderr=file, PYTHONUNBUFFERED="")
+            process.wait(30)
+        shown.append(Path("both").read_bytes())
+
+    assert shown[0] == shown[1]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_as_it_ends_python(number):
     """The status tells the shell that Ctrl-C ended it; clean-up has run, in the same order."""

@@ -282,7 +282,7 @@ def test_the_program_goes_on_after_what_a_save_raised_was_caught():
 
 def test_code_of_the_program_that_a_save_calls_is_no_point():
     """No save begins inside a save, even if one is asked for."""
-    depth, deepest = [0], []
+    depth, deepest, quiet = [0], [], []
 
     def save(armed: Armed, frame: FrameType) -> None:
         depth[0] += 1
@@ -292,10 +292,12 @@ def test_code_of_the_program_that_a_save_calls_is_no_point():
         while time.monotonic() < until:
             armed.names["inner"](50)
         depth[0] -= 1
+        quiet.append(is_quiet(frame))
 
     Armed(BUSY, during=save).run()
 
     assert set(deepest) == {1}
+    assert all(quiet)
 
 
 def test_a_save_can_be_asked_for():
