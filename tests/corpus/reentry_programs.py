@@ -54,7 +54,7 @@ class Program:
     @property
     def is_package(self) -> bool:
         """It has modules of its own beside it."""
-        return self.path.parent != FOLDER
+        return self.path.name == "main.py"
 
     @property
     def scale(self) -> int:
@@ -80,7 +80,8 @@ class Program:
         return script
 
 
-def _program(path: Path) -> Program:
+def program_at(path: Path) -> Program:
+    """Return the program of that script."""
     text = path.read_text(encoding="utf-8")
 
     def said(what: str) -> str:
@@ -88,7 +89,7 @@ def _program(path: Path) -> Program:
         return found[1] if found else ""
 
     return Program(
-        name=path.stem if path.parent == FOLDER else path.parent.name,
+        name=path.parent.name if path.name == "main.py" else path.stem,
         path=path,
         needs=tuple(said("needs").split()),
         arguments=tuple(shlex.split(said("arguments"))),
@@ -103,7 +104,7 @@ def _program(path: Path) -> Program:
 def programs() -> list[Program]:
     """Return all of them, by name."""
     paths = [*FOLDER.glob("*.py"), *FOLDER.glob("*/main.py")]
-    return sorted(map(_program, paths), key=lambda program: program.name)
+    return sorted(map(program_at, paths), key=lambda program: program.name)
 
 
 def program(name: str) -> Program:
