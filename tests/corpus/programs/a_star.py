@@ -3,7 +3,7 @@
 import heapq
 import random
 
-SCALE = 10
+SCALE = 2160
 
 
 def neighbours(cell, width, height, walls):

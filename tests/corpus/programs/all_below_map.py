@@ -2,7 +2,7 @@
 
 # postponed: C code runs below the only statement
 
-SCALE = 10
+SCALE = 6750
 
 
 def work(n):

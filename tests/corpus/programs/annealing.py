@@ -3,7 +3,7 @@
 import math
 import random
 
-SCALE = 10
+SCALE = 750
 
 
 def length(tour, places):

@@ -6,7 +6,7 @@
 import argparse
 import sys
 
-SCALE = 10
+SCALE = 1058
 
 
 def positive(text):

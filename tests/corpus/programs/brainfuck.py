@@ -1,6 +1,6 @@
 """A Brainfuck interpreter as a generator that hands out what the program prints."""
 
-SCALE = 10
+SCALE = 2160
 HELLO = (
     "++++++++[>++++[>++>+++>+++>+<<<<-]>+>+>->>+[<]<-]>>.>---.+++++++..+++.>>.<-.<.+++.------."
     "--------.>>+."

@@ -5,7 +5,7 @@ import functools
 import itertools
 import re
 
-SCALE = 10
+SCALE = 6352
 count = 0
 
 

@@ -1,6 +1,6 @@
 """Methods of all kinds, super, a property, operators, private names, and a count in the class."""
 
-SCALE = 119
+SCALE = 60
 
 
 class Base:

@@ -1,6 +1,6 @@
 """Closures that share variables: nonlocal, lambdas of lambdas, and a counter at module level."""
 
-SCALE = 2290
+SCALE = 228
 
 
 def counter(start):

@@ -1,6 +1,6 @@
 """Comprehensions of all kinds, nested, with conditions and calls in each place."""
 
-SCALE = 10
+SCALE = 7200
 
 
 def slow(n):

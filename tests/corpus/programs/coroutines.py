@@ -2,7 +2,7 @@
 
 import asyncio
 
-SCALE = 10
+SCALE = 1384
 
 
 def plain(n):

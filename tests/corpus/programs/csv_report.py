@@ -5,7 +5,7 @@
 import csv
 from collections import defaultdict
 
-SCALE = 10
+SCALE = 2160
 CITIES = ["Oslo", 'New "York"', "Rio, south", "Bern"]
 
 

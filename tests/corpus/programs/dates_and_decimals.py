@@ -5,7 +5,7 @@ import decimal
 import statistics
 from decimal import Decimal
 
-SCALE = 10
+SCALE = 4320
 
 
 def plan(amount, rate, months):

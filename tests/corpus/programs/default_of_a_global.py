@@ -1,6 +1,6 @@
 """Defaults, decorators and conditional definitions that read names bound by statements above."""
 
-SCALE = 10
+SCALE = 7714
 m = sum(i for i in range(5))
 
 

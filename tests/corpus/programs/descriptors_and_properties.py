@@ -2,7 +2,7 @@
 
 import functools
 
-SCALE = 10
+SCALE = 12960
 
 
 class History:

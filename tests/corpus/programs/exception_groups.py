@@ -1,6 +1,6 @@
 """Groups of errors split by except*, with notes, and the rest raised again."""
 
-SCALE = 10
+SCALE = 12960
 
 
 def checked(n):

@@ -5,7 +5,7 @@
 import contextlib
 import io
 
-SCALE = 10
+SCALE = 8307
 trail = []
 
 

@@ -5,7 +5,7 @@
 import atexit
 import sys
 
-SCALE = 10
+SCALE = 171
 
 
 @atexit.register

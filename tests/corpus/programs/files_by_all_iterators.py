@@ -4,7 +4,7 @@
 
 import itertools
 
-SCALE = 10
+SCALE = 2160
 
 
 def prepare(n):

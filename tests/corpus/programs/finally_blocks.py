@@ -1,6 +1,6 @@
 """Work in finally blocks, returns that they override, and loops left through them."""
 
-SCALE = 10
+SCALE = 35999
 trail = []
 
 

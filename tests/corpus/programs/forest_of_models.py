@@ -7,7 +7,7 @@ from sklearn.linear_model import LinearRegression, SGDClassifier
 from sklearn.model_selection import KFold
 from sklearn.tree import DecisionTreeClassifier
 
-SCALE = 10
+SCALE = 6
 
 
 def data(rng, n=60):

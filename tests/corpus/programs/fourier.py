@@ -2,7 +2,7 @@
 
 import cmath
 
-SCALE = 10
+SCALE = 1124
 
 
 def transform(values, sign=1):

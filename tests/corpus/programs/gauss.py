@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-SCALE = 10
+SCALE = 947
 
 
 class Singular(ArithmeticError):

@@ -2,7 +2,7 @@
 
 import inspect
 
-SCALE = 10
+SCALE = 1384
 
 
 def numbers(n):

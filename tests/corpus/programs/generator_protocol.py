@@ -1,6 +1,6 @@
 """Send, throw, close and return values, through delegation, with handlers inside."""
 
-SCALE = 10
+SCALE = 10799
 
 
 def averager():

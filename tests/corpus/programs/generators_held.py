@@ -1,6 +1,6 @@
 """Generators that live on in lists, dicts, attributes and closures while others run."""
 
-SCALE = 10
+SCALE = 90
 
 
 def ramp(start, step):

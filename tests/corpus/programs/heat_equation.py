@@ -5,7 +5,7 @@
 
 import numpy as np
 
-SCALE = 10
+SCALE = 333
 
 
 def sources(shape):

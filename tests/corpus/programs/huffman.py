@@ -3,7 +3,7 @@
 import heapq
 from collections import Counter
 
-SCALE = 10
+SCALE = 5399
 TEXT = "she sells sea shells by the sea shore and peter piper picked a peck of pickled peppers "
 
 

@@ -3,7 +3,7 @@
 import abc
 import functools
 
-SCALE = 10
+SCALE = 12960
 registry = {}
 
 

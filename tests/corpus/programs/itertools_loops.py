@@ -2,7 +2,7 @@
 
 import itertools
 
-SCALE = 1083
+SCALE = 600
 
 
 def main(n):

@@ -2,7 +2,7 @@
 
 import json
 
-SCALE = 10
+SCALE = 5399
 
 
 class Bad(ValueError):

@@ -1,6 +1,6 @@
 """A linked list of slotted nodes, its generator `__iter__`, and a class with `__next__`."""
 
-SCALE = 1440
+SCALE = 9866
 
 
 class Node:

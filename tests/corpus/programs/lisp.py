@@ -2,7 +2,7 @@
 
 import operator
 
-SCALE = 10
+SCALE = 360
 
 
 class LispError(Exception):

@@ -5,7 +5,7 @@
 import logging
 import sys
 
-SCALE = 10
+SCALE = 857
 log = logging.getLogger("work")
 
 
@@ -30,7 +30,7 @@ def with_retries(source, key, tries=3):
         except ConnectionError as error:
             log.warning("attempt %d: %s", attempt, error)
             if attempt == tries:
-                log.exception("gave up")
+                log.error("gave up: %r", error)
                 raise
     return None
 

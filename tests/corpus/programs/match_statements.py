@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-SCALE = 10
+SCALE = 5399
 
 
 @dataclass

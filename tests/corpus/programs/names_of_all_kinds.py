@@ -1,6 +1,6 @@
 """Private names, names that shadow globals and functions, unbound ones, and what locals() shows."""
 
-SCALE = 10
+SCALE = 11407
 value = "global"
 count = 0
 

@@ -1,6 +1,6 @@
 """Loops in loops at the top of the module, with continue, break and else at each level."""
 
-SCALE = 594
+SCALE = 200
 
 total = 0
 for i in range(6 * SCALE):

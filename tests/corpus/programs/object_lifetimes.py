@@ -6,7 +6,7 @@ import gc
 import sys
 import weakref
 
-SCALE = 10
+SCALE = 8999
 gc.disable()
 
 

@@ -1,6 +1,6 @@
 """Operators, comparisons, items, conversions and attributes that run code of the program."""
 
-SCALE = 10
+SCALE = 12000
 
 
 class Vector:

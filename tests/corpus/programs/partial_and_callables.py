@@ -3,7 +3,7 @@
 import functools
 import operator
 
-SCALE = 10
+SCALE = 10799
 
 
 def scaled(factor, *values, offset=0):

@@ -2,7 +2,7 @@
 
 import itertools
 
-SCALE = 10
+SCALE = 91
 
 
 def pi_digits():

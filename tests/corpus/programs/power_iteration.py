@@ -4,7 +4,7 @@
 
 import numpy as np
 
-SCALE = 10
+SCALE = 2160
 
 
 def largest(matrix, rng, steps=30):

@@ -2,7 +2,7 @@
 
 import re
 
-SCALE = 10
+SCALE = 600
 
 
 def parse(pattern):

@@ -3,7 +3,7 @@
 import heapq
 from collections import deque
 
-SCALE = 10
+SCALE = 4068
 
 
 class Kernel:

@@ -2,7 +2,7 @@
 
 import random
 
-SCALE = 10
+SCALE = 3698
 
 
 class Node:

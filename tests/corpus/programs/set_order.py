@@ -2,7 +2,7 @@
 
 import random
 
-SCALE = 10
+SCALE = 4279
 
 
 def worked(words, round_):

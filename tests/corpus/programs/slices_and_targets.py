@@ -1,6 +1,6 @@
 """Assignments to slices, items and attributes whose parts are all calls; augmented ones, too."""
 
-SCALE = 10
+SCALE = 18000
 trail = []
 
 

@@ -4,7 +4,7 @@ import enum
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-SCALE = 10
+SCALE = 1200
 
 
 class Suit(enum.Enum):

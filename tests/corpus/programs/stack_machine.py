@@ -1,6 +1,6 @@
 """A compiler of a small language to a stack machine, and the machine, with calls and traps."""
 
-SCALE = 10
+SCALE = 4839
 SOURCE = """
 func gcd a b
   while b

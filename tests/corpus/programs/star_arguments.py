@@ -1,6 +1,6 @@
 """Stars in calls, displays and targets, with calls that take a while among the parts."""
 
-SCALE = 10
+SCALE = 13014
 
 
 def gathered(*args, **named):

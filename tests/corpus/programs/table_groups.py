@@ -6,7 +6,7 @@
 import numpy as np
 import pandas as pd
 
-SCALE = 10
+SCALE = 123
 
 
 def rows(n, rng):

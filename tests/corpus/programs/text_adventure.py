@@ -2,7 +2,7 @@
 
 # stdin: look\nnorth\ntake lamp\nnorth\nlight lamp\nnorth\ntake gold\nsouth\nxyzzy\nscore\nquit\n
 
-SCALE = 10
+SCALE = 14644
 ROOMS = {
     "hall": ("A hall.", {"north": "gallery"}, []),
     "gallery": ("A gallery.", {"south": "hall", "north": "cave"}, ["lamp"]),

@@ -4,7 +4,7 @@ import queue
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-SCALE = 10
+SCALE = 600
 
 
 def work(n):

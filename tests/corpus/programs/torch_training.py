@@ -5,7 +5,7 @@
 import torch
 from torch import nn
 
-SCALE = 10
+SCALE = 20
 torch.manual_seed(0)
 torch.set_num_threads(1)
 

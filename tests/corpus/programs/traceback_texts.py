@@ -1,9 +1,11 @@
 """Tracebacks printed with their carets, of calls over several lines, causes and contexts."""
 
+# The carets are those of each Python: the only output here that is not the same on all of them.
+
 import sys
 import traceback
 
-SCALE = 10
+SCALE = 600
 
 
 class Chain:

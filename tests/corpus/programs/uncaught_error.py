@@ -2,7 +2,7 @@
 
 # exits: 1
 
-SCALE = 10
+SCALE = 5609
 
 
 class Broken(Exception):

@@ -1,6 +1,6 @@
 """Minimum spanning trees by union-find, components by depth first search, topological order."""
 
-SCALE = 10
+SCALE = 9842
 
 
 class Forest:

@@ -5,7 +5,7 @@ import itertools
 import os
 import re
 
-SCALE = 10
+SCALE = 7223
 
 
 class Old:

@@ -1,6 +1,6 @@
 """Assignment expressions in tests, calls and comprehensions; names deleted and bound again."""
 
-SCALE = 10
+SCALE = 17356
 
 
 def halved(n):

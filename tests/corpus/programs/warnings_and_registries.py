@@ -3,7 +3,7 @@
 import sys
 import warnings
 
-SCALE = 10
+SCALE = 3500
 
 
 def old(n):

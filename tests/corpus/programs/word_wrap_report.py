@@ -5,7 +5,7 @@
 import calendar
 import textwrap
 
-SCALE = 10
+SCALE = 3201
 TEXT = """It was a bright cold day in spring, and the clocks of the town were striking
 one after the other, none of them at the same time, as if each had its own idea of it."""
 

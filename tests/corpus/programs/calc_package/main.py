@@ -6,7 +6,7 @@ import sys
 
 from calc import evaluate, optimise, parse, show
 
-SCALE = 10
+SCALE = 2160
 TEXTS = ["1 + 2 * x", "(x - 3) * (x + 3) / 2", "x * (0 + x) + 1 * x", "2 ^ 3 ^ (x - x)", "1 +", "y"]
 
 

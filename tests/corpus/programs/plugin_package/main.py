@@ -5,7 +5,7 @@ import importlib
 import events
 import shapes
 
-SCALE = 10
+SCALE = 4909
 
 
 @events.on("grown")

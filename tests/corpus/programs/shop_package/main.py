@@ -7,7 +7,7 @@ from orders import Order, place
 from stock import Stock
 from stock.counting import count
 
-SCALE = 10
+SCALE = 2721
 
 
 def main():
