@@ -28,6 +28,7 @@ from resume.cli.shown import (
     shape_of,
     size,
 )
+from resume.cli.stack import stack_lines
 from resume.store import Store
 from resume.types import Manifest, Variable
 from resume.units import show_seconds
@@ -47,11 +48,17 @@ def show(name: str, number: int | None, folder: Path | None, as_json: bool) -> N
     (name, size_bytes, sha256), schema_version, signed, place.
     """
     store = store_named(checkpoints_folder(folder), name)
-    record = _record(store, generation(store, number))
+    found = generation(store, number)
+    record = _record(store, found)
     if as_json:
         print_json(record)
         return
     print_fields(_head(record))
+    lines = stack_lines({**record, "code": found.draft.code})
+    if lines:
+        print_title("stack")
+        for line in lines:
+            click.echo(line)
     print_title("variables")
     print_table(("NAME", "TYPE", "SHAPE", ">SIZE", "VALUE"), [_row(v) for v in record["variables"]])
     print_title("environment")
@@ -129,6 +136,9 @@ def position_in_short(position: dict[str, Any]) -> str:
     ]
     if loops:
         return "; ".join(loops)
+    if position.get("program"):
+        names = [frame["function"] for frame in position["program"]["stack"]]
+        return f"line {position.get('line')}, in {' > '.join(names[-4:])}"
     if position.get("door") == "end":
         return "at the end"
     return f"line {position['line']}" if position.get("line") else ""

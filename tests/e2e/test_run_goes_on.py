@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -221,6 +222,27 @@ def test_the_manifest_tells_where_the_program_stood(folder):
     assert "helper:calls" in {variable["name"] for variable in manifest["variables"]}
 
 
+def test_the_saved_stack_is_shown_like_a_traceback(folder):
+    """With the source of each line and the first variables; nothing is unpickled."""
+    dying(folder, 3, "script.py", "40")
+
+    shown = subprocess.run(
+        [sys.executable, "-m", "resume", "show", "script"],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    stack = shown[shown.index("stack") : shown.index("variables")].splitlines()
+    assert 'File "script.py", line 28, in <module>' in stack
+    assert "  print(main(int(sys.argv[1])))" in stack
+    assert any(line.startswith('File "script.py", line') and "in main" in line for line in stack)
+    assert "    often = 40" in stack
+    assert "<module> > main" in shown
+
+
 def test_the_program_asks_for_saves_itself(tmp_path):
     """`resume.save()` at once, at any depth; `resume.sync()` when one is due. None under python."""
     (tmp_path / "script.py").write_text(
@@ -259,14 +281,14 @@ def test_a_second_run_beside_the_first_says_who_is_there(folder):
     )
     with (folder / "first").open("wb") as out:
         first = subprocess.Popen(
-            [sys.executable, str(DYING), "0", "script.py", "40"],
+            [sys.executable, "-m", "resume", "run", "--rate", "0.1", "script.py", "40"],
             cwd=folder,
             env=environment(),
             stdout=out,
         )
         try:
             while not generations(folder) and first.poll() is None:
-                pass
+                time.sleep(0.01)
             second = resumed(folder, "script.py", "40")
         finally:
             assert first.wait() == 3
