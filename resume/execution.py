@@ -26,11 +26,11 @@ from resume.position import Position
 from resume.reentry.contexts import delegate
 from resume.reentry.entering import Entering
 from resume.reentry.program import Program
-from resume.reentry.putting import define, put_back
+from resume.reentry.putting import define, prepare, put_back
 from resume.reentry.records import FrameRecord, Postponed
 from resume.reentry.reducers import Making, suspension_of
 from resume.reentry.roots import ProgramState, Taken
-from resume.reentry.walking import Stack, generator_record, root_of, walk
+from resume.reentry.walking import Stack, generator_record, no_other_thread, root_of, walk
 from resume.settings import Settings
 from resume.snapshot import Scene, revive
 from resume.tracked import OutputMark, cut_back, marks_of_output
@@ -159,6 +159,7 @@ class Execution:
     def _save(self, frame: FrameType, trigger: str, *, at_line: bool) -> None:
         if self._entering.has_frames_left:
             raise Postponed("frames of the saved state are still to be entered")
+        no_other_thread(self._program)
         stack = self._walk(frame, at_line=at_line)
         output = marks_of_output()
         self.engine.origin = replace(self.engine.origin, code=self._code())
@@ -173,7 +174,7 @@ class Execution:
     def _walk(self, frame: FrameType, *, at_line: bool) -> Stack:
         root = root_of(self._program, "__main__", frame)
         if root is None:
-            raise Postponed("another thread runs than the program's own")
+            raise Postponed("no code of the main module is on the stack of this thread")
         return walk(
             self._program,
             frame,
@@ -219,8 +220,9 @@ class Execution:
 
     def definitions(self, generation: Generation, module: str) -> CodeType:
         """Return what a module runs in place of its code when it is imported on the way back."""
-        known = generation.layout["modules"].get(module, {})
-        return self._program[module].rewritten.definitions(known.get("position"))
+        modules = generation.layout["modules"]
+        position = modules.get(module, {}).get("position")
+        return self._program[module].rewritten.definitions(position, own=modules)
 
     def restore(self, generation: Generation) -> CodeType:
         """Bring the program back, and return what is to be executed as its main module.
@@ -230,6 +232,7 @@ class Execution:
         """
         layout = generation.layout
         try:
+            prepare(layout)
             define(self._program, "__main__", layout)
             for module in layout["modules"]:
                 if module not in self._program:
@@ -239,9 +242,12 @@ class Execution:
                     loaded = self._program[module]
                     exec(loaded.rewritten.recreation(known["first"]), loaded.namespace)  # noqa: S102
             frames = self._frames(generation)
-        except ResumeError as why:
+        except Exception as why:
             name, number = self.engine.name, generation.manifest.number
-            raise RestoreError(f"generation {number} of {name!r}: {why}") from why
+            told = f"what the program defines raised {type(why).__name__}: {why}. The generation "
+            told += "is whole and stays; start anew with --fresh"
+            told = str(why) if isinstance(why, ResumeError) else told
+            raise RestoreError(f"generation {number} of {name!r}: {told}") from why
         self.engine.adopt(generation.manifest)
         self._say_where(generation, frames)
         self._entering.take(frames[1:])

@@ -30,7 +30,8 @@ def define(program: Program, module: str, layout: Mapping[str, Any]) -> None:
     """
     known = layout["modules"].get(module, {})
     loaded = program[module]
-    exec(loaded.rewritten.definitions(known.get("position")), loaded.namespace)  # noqa: S102
+    code = loaded.rewritten.definitions(known.get("position"), own=layout["modules"])
+    exec(code, loaded.namespace)  # noqa: S102
     if known.get("first"):
         exec(loaded.rewritten.recreation(known["first"]), loaded.namespace)  # noqa: S102
 

@@ -5,32 +5,87 @@ has evaluated already: default values, which may read what was bound by a statem
 run again, become None, and the saved state brings the true ones; methods are no exception. The body
 of a class runs again, and so do assignments of constants, for those it may read: the state puts its
 own values in their place. The condition of an `if` that holds only definitions is evaluated again.
+A decorator that reads what another statement has computed (`@listeners.on("x")`) is left out; of a
+function, so is each that is the program's own, for it may read anything. What it made is part of
+the state.
 
-What can still go wrong: a class body, a decorator or such a condition that reads what another
-statement has computed.
+What can still go wrong: a class body, a decorator of a class, or such a condition, that calls what
+reads what another statement has computed.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from resume.rewrite.blocks import is_hidden
 from resume.rewrite.residual import is_in
-from resume.rewrite.scopes import FUNCTIONS
+from resume.rewrite.scopes import FUNCTIONS, walk_frame
 
 _INNER = ("body", "orelse", "finalbody")
 _ASSIGNMENTS = (ast.Assign, ast.AnnAssign)
 
 
-def definitions_before(body: Sequence[ast.stmt], number: int) -> Iterator[ast.stmt]:
-    """Yield the definitions among the statements that ran before the position *number*."""
+def definitions_before(
+    body: Sequence[ast.stmt], number: int, own: Collection[str] = ()
+) -> Iterator[ast.stmt]:
+    """Yield the definitions among the statements that ran before the position *number*.
+
+    Args:
+        body: The statements of a module.
+        number: Id of the position.
+        own: Names of the modules of the program.
+    """
+    made = list(_before(body, number))
+    inside = [part for statement in made for part in walk_frame(statement)]
+    known = {part.id for part in inside if isinstance(part, ast.Name) and _is_bound(part)}
+    defined = {part.name for part in inside if isinstance(part, (*FUNCTIONS, ast.ClassDef))}
+    computed = {
+        part.id
+        for statement in body
+        for part in walk_frame(statement)
+        if isinstance(part, ast.Name) and _is_bound(part)
+    } - (known | defined)
+    ours = defined | {name for part in inside for name in _imported_from(part, own)}
+    for statement in made:
+        is_function = isinstance(statement, FUNCTIONS)
+        yield _undecorated(statement, computed | ours if is_function else computed)
+
+
+def _is_bound(name: ast.Name) -> bool:
+    return not isinstance(name.ctx, ast.Load)
+
+
+def _imported_from(node: ast.AST, own: Collection[str]) -> Iterator[str]:
+    """Yield the names that an import statement binds to something of the program's."""
+    tops = {name.partition(".")[0] for name in own}
+    if isinstance(node, ast.ImportFrom):
+        if node.level or (node.module or "").partition(".")[0] in tops:
+            yield from (alias.asname or alias.name for alias in node.names)
+    elif isinstance(node, ast.Import):
+        for alias in node.names:
+            top = alias.name.partition(".")[0]
+            if top in tops:
+                yield alias.asname or top
+
+
+def _undecorated(node: ast.stmt, unknown: Collection[str]) -> ast.stmt:
+    if not isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+        return node
+    parts = [part for each in node.decorator_list for part in ast.walk(each)]
+    if not any(isinstance(part, ast.Name) and part.id in unknown for part in parts):
+        return node
+    fields = dict(ast.iter_fields(node)) | {"decorator_list": []}
+    return _without_defaults(ast.copy_location(type(node)(**fields), node))
+
+
+def _before(body: Sequence[ast.stmt], number: int) -> Iterator[ast.stmt]:
     for statement in body:
         if is_in(statement, number):
             for name in _INNER:
                 inner = getattr(statement, name, None)
                 if isinstance(inner, list) and any(is_in(each, number) for each in inner):
-                    yield from definitions_before(inner, number)
+                    yield from _before(inner, number)
             return
         if _defines(statement):
             yield _without_defaults(statement)

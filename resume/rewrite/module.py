@@ -6,7 +6,7 @@ import __future__
 import ast
 import copy
 import dis
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, fields
 from types import CodeType
 from typing import Any
@@ -142,13 +142,13 @@ class RewrittenModule:
         """Return where a residual goes on from; None: the code is none."""
         return self._suspensions.get(id(code))
 
-    def definitions(self, position: int | None) -> CodeType:
+    def definitions(self, position: int | None, own: Collection[str] = ()) -> CodeType:
         """Return the code that defines again what the module had defined before a position.
 
-        None stands for the end of the module.
+        None stands for the end of the module. *own* are the names of the program's modules.
         """
         number = NOWHERE if position is None else position
-        body = list(definitions_before(self._tree.body, number))
+        body = list(definitions_before(self._tree.body, number, own))
         return self._relocation.relocate(self._compile(ast.Module(body, [])))
 
     def recreation(self, names: Iterable[str]) -> CodeType:
