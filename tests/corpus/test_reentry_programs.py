@@ -27,7 +27,7 @@ def program(request):
 
 def test_goes_on_as_if_nothing_had_happened(program, machine, tmp_path):
     """With little work: stdout, stderr, files and exit status, undisturbed and stopped."""
-    stops = 0 if program.lifetimes else 10
+    stops = 0 if program.lifetimes else 6
 
     verdict = prove(program, machine, tmp_path, scale=1, stops=stops, seed=0)
 

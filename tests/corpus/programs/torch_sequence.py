@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import nn
 
-SCALE = 10
+SCALE = 12
 torch.manual_seed(1)
 torch.set_num_threads(1)
 
