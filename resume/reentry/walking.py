@@ -226,6 +226,9 @@ def _asked_for(live: LiveFrame, safe_points: Collection[Any]) -> tuple[int, Entr
 def _not_refused(live: LiveFrame, place: Place) -> None:
     if place.refused:
         raise Postponed(f"{place.refused} in {live.name}")
+    # Not before: to read it amid a comprehension of a module unbinds its variables (3.12).
+    if not live.site.table.block and live.frame.f_locals is not live.frame.f_globals:
+        raise Postponed(f"{live.name} runs with a namespace of its own")
 
 
 def _record(live: LiveFrame, position: int, entry: Entry) -> FrameRecord:

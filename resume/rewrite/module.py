@@ -4,9 +4,11 @@ from __future__ import annotations
 import __future__
 
 import ast
+import contextlib
 import copy
 import dis
-from collections.abc import Callable, Collection, Iterable
+import warnings
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, fields
 from types import CodeType
 from typing import Any
@@ -229,9 +231,22 @@ class RewrittenModule:
         return None  # it delegates
 
     def _compile(self, tree: ast.Module) -> CodeType:
-        code = compile(tree, self.filename, "exec", self._flags, dont_inherit=True)
+        with _no_syntax_warnings():
+            code = compile(tree, self.filename, "exec", self._flags, dont_inherit=True)
         assert isinstance(code, CodeType)
         return code
+
+
+@contextlib.contextmanager
+def _no_syntax_warnings() -> Iterator[None]:
+    """The plain source has given them, with its own lines; `catch_warnings` would forget that."""
+    filters: Any = warnings.filters
+    ignored = ("ignore", None, SyntaxWarning, None, 0)
+    filters.insert(0, ignored)
+    try:
+        yield
+    finally:
+        filters.remove(ignored)
 
 
 def _future_flags(body: Iterable[ast.stmt]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 import types
+import warnings
 
 import pytest
 from resumable_programs import PROGRAMS, SLOW
@@ -372,3 +373,18 @@ def test_a_suspended_call_is_where_the_compiler_puts_it():
     points, _ = every_stop(LINES)
 
     assert points > 10
+
+
+def test_residuals_give_no_warnings_again():
+    """The plain source has given them; and the warnings that were shown stay known as shown."""
+    source = "def f(x):\n    x()\n    return 1 is x, 'a' is x\n"
+    filters = list(warnings.filters)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        module = rewrite(source, "<p>", make_helpers())
+        place = next(each for each in module.places(1).values() if each.callee)
+        module.residual(1, Suspension(place.number, Entry.CALL, ("x",)))
+        module.definitions(None)
+
+    assert told == []
+    assert filters == warnings.filters
