@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from types import FrameType
 
-from resume.frames import frame_at
-
 _askers: list[Callable[[FrameType, str], None]] = []
 """Whoever saves the program that runs; the last one asks for it."""
 
@@ -17,13 +15,19 @@ def sync() -> None:
     Under plain `python` it does nothing.
     """
     if _askers:
-        _askers[-1](frame_at(1), "sync")
+        _ask("sync")
 
 
 def save() -> None:
     """Save here and now; else as `sync`. Right behind what must not happen twice."""
     if _askers:
-        _askers[-1](frame_at(1), "save")
+        _ask("save")
+
+
+def _ask(trigger: str) -> None:
+    from resume.frames import frame_at  # noqa: PLC0415 - the start of a script must not wait for it
+
+    _askers[-1](frame_at(2), trigger)
 
 
 def listen(asker: Callable[[FrameType, str], None]) -> None:

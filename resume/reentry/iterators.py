@@ -30,6 +30,7 @@ import numpy as np
 
 from resume import rng
 from resume.errors import RestoreError
+from resume.interpreter import unseen
 from resume.pickling.builders import builder
 from resume.reentry.program import Program
 
@@ -155,7 +156,8 @@ class Iteration:
     def __init__(self, program: Program) -> None:
         self._program = program
 
-    def iterate(self, value: Any) -> Any:
+    @unseen
+    def iterate(self, value: Any) -> Any:  # pragma: no cover - no tracer sees it
         """Return an iterator over *value* that can be saved; *value* where it has none.
 
         It may raise what the value's own `__iter__` raises.
@@ -168,7 +170,7 @@ class Iteration:
         if not hasattr(kind, "__iter__") and not hasattr(kind, "__getitem__"):
             return value
         if self._is_ours(getattr(kind, "__iter__", None)):
-            return value  # a generator function: no frame of ours is to show if it raises
+            return value  # the program's own code: nothing of ours is to show if it raises
         state = rng.capture() if self._may_draw(kind) else None
         made = iter(value)
         if self.is_savable(made):
@@ -208,9 +210,7 @@ class Iteration:
 
     def _is_ours(self, function: Any) -> bool:
         code = getattr(function, "__code__", None)
-        if code is None or not code.co_flags & _GENERATOR:
-            return False
-        return self._program.find(code) is not None
+        return code is not None and self._program.find(code) is not None
 
     def _can_be_called(self, part: Any) -> bool:
         """Whether a callable that an iterator calls can be saved, most likely."""
@@ -220,10 +220,6 @@ class Iteration:
         if not hasattr(part, "__self__") or isinstance(owner, type):
             return True
         return type(owner).__module__ not in {"_sre", "_csv", "_socket", "socket", "select"}
-
-
-_GENERATOR = 0x20
-"""Of `co_flags`."""
 
 
 def read_lines(file: Any) -> Iterator[Any]:

@@ -227,7 +227,7 @@ def _not_refused(live: LiveFrame, place: Place) -> None:
     if place.refused:
         raise Postponed(f"{place.refused} in {live.name}")
     # Not before: to read it amid a comprehension of a module unbinds its variables (3.12).
-    if not live.site.table.block and live.frame.f_locals is not live.frame.f_globals:
+    if not live.site.table.block and namespace_of(live.frame) is not live.frame.f_globals:
         raise Postponed(f"{live.name} runs with a namespace of its own")
 
 
