@@ -168,7 +168,7 @@ class Execution:
             self._call,
             trigger=trigger,
             reducers=current_reducers(),
-            beside=self._settings.background,
+            beside=self._settings.background and trigger != "save",
         )
 
     def _walk(self, frame: FrameType, *, at_line: bool) -> Stack:

@@ -44,7 +44,7 @@ CONSUMERS = frozenset(
 )
 """They use a generator expression up before they return, below C code: never saved in there."""
 
-_SEES_THE_FRAME = frozenset({"locals", "vars", "exec", "eval", "sync"})
+_SEES_THE_FRAME = frozenset({"locals", "vars", "exec", "eval", "save", "sync"})
 _TRANSPARENT = frozenset({"staticmethod", "classmethod", "property"})
 _NEVER_TINY = (
     *(ast.For, ast.While, ast.With, ast.Yield, ast.YieldFrom, ast.Await, ast.Lambda),
@@ -224,7 +224,8 @@ class Calls:
             return False
         name = function.attr if isinstance(function, ast.Attribute) else first.id
         if scope.is_global(first.id) and first.id in self.foreign:
-            return name == "sync"  # resume.sync(), the safe point that is asked for
+            # the safe points that a program asks for: resume.sync(), resume.save()
+            return name == "sync" or (name == "save" and first.id in {"resume", "save"})
         return not (first is function and self.is_builtin(first.id, scope))
 
     def _is_quiet(self, call: ast.Call, scope: Scope) -> bool:

@@ -220,7 +220,9 @@ class _Module(_Start):
     def replaced(self, found: Any) -> Any:
         """Put the rewritten code in place of the plain one."""
         name, spec, plain = found
-        code = self._modules.code_of_main(spec, vars(sys.modules["__main__"]))
+        names = vars(sys.modules["__main__"])
+        names["__spec__"], names["__package__"] = spec, spec.parent  # as `runpy` will, later
+        code = self._modules.code_of_main(spec, names)
         return name, spec, plain if code is None else self._watched(code)
 
 

@@ -15,7 +15,7 @@ from reentry_proof import Shown, files_in
 
 DYING = Path(__file__).parent / "reentry_dying.py"
 CHECKOUT = DYING.parents[2]
-OFTEN = 8
+OFTEN = 16
 """One program in so many is part of the normal run."""
 EVENT_LOOPS = {"below_c_code", "coroutines"}
 """They run an event loop, and are refused."""
@@ -73,6 +73,7 @@ def _shown(code: int, folder: Path) -> Shown:
     return Shown(code, folder.with_suffix(".log").read_bytes(), b"", files_in(folder))
 
 
+@pytest.mark.untraced  # a tracer holds off saves on 3.11
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("program", _marked())
 def test_killed_behind_its_saves(program, tmp_path):

@@ -14,7 +14,7 @@ import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DYING = CHECKOUT / "tests" / "corpus" / "reentry_dying.py"
-pytestmark = [pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.timeout(120), pytest.mark.untraced]  # a tracer holds off saves on 3.11
 
 SCRIPT = '''
 import random, sys, time
@@ -220,27 +220,6 @@ def test_the_manifest_tells_where_the_program_stood(folder):
     assert {"main", "<module>"} <= {frame["function"] for frame in program["stack"]}
     assert "Tally.total" in {variable["name"] for variable in manifest["variables"]}
     assert "helper:calls" in {variable["name"] for variable in manifest["variables"]}
-
-
-def test_the_saved_stack_is_shown_like_a_traceback(folder):
-    """With the source of each line and the first variables; nothing is unpickled."""
-    dying(folder, 3, "script.py", "40")
-
-    shown = subprocess.run(
-        [sys.executable, "-m", "resume", "show", "script"],
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-
-    stack = shown[shown.index("stack") : shown.index("variables")].splitlines()
-    assert 'File "script.py", line 28, in <module>' in stack
-    assert "  print(main(int(sys.argv[1])))" in stack
-    assert any(line.startswith('File "script.py", line') and "in main" in line for line in stack)
-    assert "    often = 40" in stack
-    assert "<module> > main" in shown
 
 
 def test_the_program_asks_for_saves_itself(tmp_path):

@@ -1,0 +1,261 @@
+"""A script under `resume run` asks for saves itself: it is saved there, and goes on there."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.timeout(120)
+
+SCRIPT = '''
+"""Counts."""
+import os, random, sys
+import helper, resume
+
+class Tally:
+    total = 0
+
+def deeper(k):
+    """Ask for a save at the place that is told, and end without a word behind it."""
+    if f"{k}" == os.environ.get("SAVE_AT"):
+        {ask}
+        if os.environ.get("LEAVE") == f"{k}":
+            os._exit(9)
+    return k + random.randint(0, 9)
+
+def walk(n):
+    for k in range(n):
+        yield deeper(k)
+
+def main(n):
+    lines = open("out.txt", "w")
+    with lines:
+        for value in walk(n):
+            Tally.total += value
+            lines.write(f"{value}\\n")
+            print(helper.note(value), Tally.total, sep=" ", flush=True)
+
+random.seed(4)
+main(int(sys.argv[1]))
+print("end", helper.notes)
+'''
+HELPER = """
+import functools
+notes = []
+SIZE = 2
+
+@functools.lru_cache
+def shown(value):
+    return f"<{value}>"
+
+def note(value):
+    notes.append(value)
+    return shown(value)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT.replace("{ask}", "resume.save()"))
+    (tmp_path / "helper.py").write_text(HELPER)
+    return tmp_path
+
+
+def run(folder: Path, *words: str, log: str = "log", **more: str) -> subprocess.CompletedProcess:
+    plain = {name: text for name, text in os.environ.items() if not name.startswith("RESUME_")}
+    with (folder / log).open("ab") as out:
+        return subprocess.run(
+            [sys.executable, *words],
+            cwd=folder,
+            env={**plain, "PYTHONHASHSEED": "7", **more},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
+def resumed(folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess:
+    return run(folder, "-m", "resume", "run", *words, **more)
+
+
+def left(folder: Path, *words: str, at: int = 3, **more: str) -> None:
+    """Run to a save, and end behind it."""
+    ended = resumed(folder, *words, SAVE_AT=str(at), LEAVE=str(at), **more)
+    assert ended.returncode == 9, ended.stderr
+
+
+def manifests(folder: Path) -> list[Path]:
+    return sorted((folder / ".checkpoints").glob("*/*.manifest.json"))
+
+
+def plain_log(folder: Path) -> bytes:
+    assert run(folder, "script.py", "9", log="plain").returncode == 0
+    return (folder / "plain").read_bytes()
+
+
+def test_it_goes_on_where_it_asked(folder):
+    """Twice, from deep in a generator; the log and the file are those of one run."""
+    expected = plain_log(folder)
+    lines = (folder / "out.txt").read_bytes()
+
+    left(folder, "script.py", "9")
+    left(folder, "script.py", "9", at=6)
+    last = resumed(folder, "script.py", "9")
+
+    assert last.returncode == 0, last.stderr
+    assert "resuming script at line 12 of deeper (generation 2)" in last.stderr
+    assert (folder / "log").read_bytes() == expected
+    assert (folder / "out.txt").read_bytes() == lines
+    assert manifests(folder) == []
+
+
+def test_a_sync_saves_when_one_is_due(folder):
+    """Long before, it is nothing."""
+    text = SCRIPT.replace("{ask}", "resume.sync()")
+    (folder / "script.py").write_text(text)
+    assert resumed(folder, "script.py", "9", SAVE_AT="3", LEAVE="3").returncode == 9
+    assert manifests(folder) == []
+
+    assert resumed(folder, "--rate", "0", "script.py", "9", SAVE_AT="3", LEAVE="3").returncode == 9
+
+    assert len(manifests(folder)) == 1
+
+
+def test_options_decide_what_is_gone_on_from(folder):
+    """A name, a folder, how many are kept, and a fresh start."""
+    words = ("--name", "mine", "--dir", "saved", "--keep", "1", "script.py", "9")
+    left(folder, *words)
+    left(folder, *words, at=5)
+    assert len(list((folder / "saved" / "mine").glob("*.manifest.json"))) == 1
+
+    fresh = resumed(folder, "--fresh", *words, log="fresh")
+
+    assert "starting anew (--fresh)" in fresh.stderr
+    assert (folder / "fresh").read_bytes() == plain_log(folder)
+    assert not list((folder / "saved").glob("mine/*.manifest.json"))
+
+
+def test_a_changed_source_is_refused_or_restarted(folder):
+    """The difference is shown; a comment and the text of a docstring are none."""
+    left(folder, "script.py", "9")
+    text = (folder / "script.py").read_text()
+    (folder / "script.py").write_text(text.replace("k + random", "k - random"))
+
+    refused = resumed(folder, "script.py", "9")
+    assert refused.returncode == 50
+    assert "-    return k + random" in refused.stderr.replace("  -  ", "-  ")
+    (folder / "script.py").write_text(text.replace('"""Counts."""', '"""Counts on."""\n# more'))
+    assert "resuming" in resumed(folder, "script.py", "9").stderr
+
+    left(folder, "script.py", "9")
+    (folder / "helper.py").unlink()
+    (folder / "helper.py").write_text(HELPER.replace("SIZE = 2", "SIZE = 3"))
+    anew = resumed(folder, "--on-change", "restart", "script.py", "9")
+    assert "starting anew (helper has changed)" in anew.stderr
+
+
+def test_the_state_of_a_checkpoint_is_not_taken_for_a_programs(folder):
+    """A name that is used for both: told, and nothing is touched."""
+    (folder / "other.py").write_text(
+        "from resume import Checkpoint\nchp = Checkpoint('script')\nx = 1\nchp.restore()\n"
+        "chp.save()\nraise SystemExit(4)\n"
+    )
+    assert run(folder, "other.py").returncode == 4
+    before = [path.read_bytes() for path in manifests(folder)]
+
+    refused = resumed(folder, "script.py", "9")
+
+    assert refused.returncode == 50
+    assert "--name" in refused.stderr
+    assert [path.read_bytes() for path in manifests(folder)] == before
+
+
+def test_what_cannot_be_saved_is_said_once_and_the_run_goes_on(folder):
+    """A socket that is read again, and was not made by one assignment."""
+    (folder / "script.py").write_text(
+        "import socket, resume\n"
+        "pair = []\n"
+        "pair.extend(socket.socketpair())\n"
+        "for k in range(3):\n"
+        "    resume.save()\n"
+        "    pair[0].send(b'x')\n"
+        "print(pair[1].recv(9))\n"
+    )
+
+    ended = resumed(folder, "script.py")
+
+    assert ended.returncode == 0
+    assert (folder / "log").read_bytes() == b"b'xxx'\n"
+    assert ended.stderr.count("could not save") == 1
+    assert manifests(folder) == []
+
+
+def test_a_module_goes_on_as_well(folder):
+    """`-m MODULE`, of a package with relative imports."""
+    (folder / "pack").mkdir()
+    (folder / "pack" / "__init__.py").write_text("")
+    (folder / "pack" / "helper.py").write_text(HELPER)
+    text = (folder / "script.py").read_text()
+    text = text.replace("import helper, resume", "import resume\nfrom . import helper")
+    (folder / "pack" / "main.py").write_text(text)
+    assert run(folder, "-m", "pack.main", "9", log="plain").returncode == 0
+
+    left(folder, "-m", "pack.main", "9")
+    last = resumed(folder, "-m", "pack.main", "9")
+
+    assert last.returncode == 0, last.stderr
+    assert (folder / "log").read_bytes() == (folder / "plain").read_bytes()
+
+
+def test_the_saved_stack_is_shown_like_a_traceback(folder):
+    """With the source of each line and the first variables; nothing is unpickled."""
+    left(folder, "script.py", "9")
+
+    shown = run(folder, "-m", "resume", "show", "script", log="shown")
+    text = (folder / "shown").read_text()
+
+    assert shown.returncode == 0, shown.stderr
+    stack = text[text.index("stack") : text.index("variables")].splitlines()
+    outermost = SCRIPT.splitlines().index("main(int(sys.argv[1]))") + 1
+    assert stack.index(f'File "script.py", line {outermost}, in <module>') < stack.index(
+        'File "script.py", line 12, in deeper'
+    )
+    assert "  main(int(sys.argv[1]))" in stack
+    assert "    k = 3" in stack
+    assert "<module> > main > walk > deeper" in text
+    record = json.loads(manifests(folder)[0].read_text())
+    assert [row["function"] for row in record["position"]["program"]["stack"]] == [
+        "<module>", "main", "walk", "deeper",
+    ]  # fmt: skip
+
+
+def test_definitions_that_fail_on_the_way_back_are_told(folder):
+    """What they read is not there: the generation stays, and the text says what to do."""
+    text = (folder / "script.py").read_text()
+    (folder / "script.py").write_text(
+        text.replace(
+            "class Tally:\n    total = 0",
+            "start = len(sys.argv)\nclass Tally:\n    total = start * 0",
+        )
+    )
+    left(folder, "script.py", "9")
+
+    refused = resumed(folder, "script.py", "9")
+
+    assert refused.returncode == 50
+    assert "NameError" in refused.stderr
+    assert "--fresh" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert len(manifests(folder)) == 1
+
+
+def test_under_plain_python_nothing_is_saved(folder):
+    """The calls are there, and do nothing."""
+    assert run(folder, "script.py", "9", SAVE_AT="3").returncode == 0
+    assert manifests(folder) == []
