@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from types import FrameType
 
@@ -39,3 +40,7 @@ def ignore(asker: Callable[[FrameType, str], None]) -> None:
     """Call *asker* no more."""
     if asker in _askers:
         _askers.remove(asker)
+
+
+if hasattr(os, "register_at_fork"):  # the state is the parent's: a child saves nothing
+    os.register_at_fork(after_in_child=_askers.clear)

@@ -255,6 +255,27 @@ def test_definitions_that_fail_on_the_way_back_are_told(folder):
     assert len(manifests(folder)) == 1
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_saves_nothing(folder):
+    """The state is the parent's; the call is there, and does nothing."""
+    (folder / "script.py").write_text(
+        "import os, resume\n"
+        "for k in range(2):\n"
+        "    pid = os.fork()\n"
+        "    resume.save()\n"
+        "    if not pid:\n"
+        "        os._exit(0)\n"
+        "    print(os.waitpid(pid, 0)[1], flush=True)\n"
+        "raise SystemExit(3)\n"
+    )
+
+    ended = resumed(folder, "script.py")
+
+    assert (ended.returncode, ended.stderr) == (3, "")
+    assert (folder / "log").read_bytes() == b"0\n0\n"
+    assert [int(path.name.split(".")[0]) for path in manifests(folder)] == [1, 2]
+
+
 def test_under_plain_python_nothing_is_saved(folder):
     """The calls are there, and do nothing."""
     assert run(folder, "script.py", "9", SAVE_AT="3").returncode == 0
