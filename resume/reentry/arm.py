@@ -105,6 +105,8 @@ class Alarm:
 
     def _start_thread(self) -> None:
         self._is_leaving = False
+        if not self._is_asked:
+            self._wake.acquire(blocking=False)  # what ended a thread does not wake the next one
         self._gone.acquire()
         self._thread = _thread.start_new_thread(self._run, ())
 

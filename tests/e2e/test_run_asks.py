@@ -271,7 +271,8 @@ def test_a_forked_child_saves_nothing(folder):
 
     ended = resumed(folder, "script.py")
 
-    assert (ended.returncode, ended.stderr) == (3, "")
+    assert ended.returncode == 3
+    assert "save" not in ended.stderr  # 3.12 and later warn that numpy has threads
     assert (folder / "log").read_bytes() == b"0\n0\n"
     assert [int(path.name.split(".")[0]) for path in manifests(folder)] == [1, 2]
 
