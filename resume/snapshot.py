@@ -266,6 +266,7 @@ def _variable_table(
     return tuple(
         _variable(name, value, encoded.sizes.get(name, 0), skipped.get(name), previews=previews)
         for name, value in names.items()
+        if not name.startswith(".")  # no variable of the program's
     )
 
 

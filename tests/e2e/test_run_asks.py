@@ -230,6 +230,9 @@ def test_the_saved_stack_is_shown_like_a_traceback(folder):
     assert "    k = 3" in stack
     assert "<module> > main > walk > deeper" in text
     record = json.loads(manifests(folder)[0].read_text())
+    names = {row["name"] for row in record["variables"]}
+    assert {"Tally.total", "helper:notes", "main: n", "deeper: k"} <= names
+    assert not any(name.startswith(".") for name in names)
     assert [row["function"] for row in record["position"]["program"]["stack"]] == [
         "<module>", "main", "walk", "deeper",
     ]  # fmt: skip
