@@ -46,6 +46,7 @@ class Alarm:
             saved. What it raises goes on in the program.
         wait_s: Seconds from now until the next save; None: only when asked. Called in the timer's
             thread.
+        make_ready: Makes ready for a save; called before each, in the timer's thread.
         retry_s: Seconds between two attempts where none succeeds.
         patience_s: Seconds until the stack is looked at again, where no line comes.
         most_lines: Line events to look at in one attempt.
@@ -57,11 +58,13 @@ class Alarm:
         at_point: Callable[[FrameType], bool],
         wait_s: Callable[[], float | None],
         *,
+        make_ready: Callable[[], None] = lambda: None,
         retry_s: float = 1.0,
         patience_s: float = 10.0,
         most_lines: int = 200,
     ) -> None:
         self._program, self._at_point, self._wait_s = program, at_point, wait_s
+        self._make_ready = make_ready
         self._retry_s, self._patience_s, self._most_lines = retry_s, patience_s, most_lines
         self.reasons: Counter[str] = Counter()
         """Why an attempt ended without a save, as far as it was not `at_point` that said no."""
@@ -144,6 +147,7 @@ class Alarm:
 
         self._is_asked = False
         self._program()
+        self._make_ready()
         self._make_lines()
         while not self._is_answered and not self._is_leaving:
             if not self._is_pending:

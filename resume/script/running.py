@@ -22,7 +22,7 @@ from resume.script.reach import Source, file_of, is_beside
 from resume.script.rewriting import Rewriting, read_source
 
 if TYPE_CHECKING:
-    from resume.reentry.program import Program
+    pass
 
 
 def run_script(path: str, argv: Sequence[str], saving: Saving) -> NoReturn:
@@ -121,14 +121,11 @@ class _Start:
     def __init__(self, modules: Modules, saving: Saving) -> None:
         self._modules, self._saving = modules, saving
         self._process = os.getpid()
-        self._alarm = Alarm(self._ready, saving.at_point, saving.wait_s)
+        self._alarm = Alarm(
+            modules.program, saving.at_point, saving.wait_s, make_ready=saving.make_ready
+        )
         self.program, self.ask = modules.program, self._alarm.ask
         self.sources = modules.sources
-
-    def _ready(self) -> Program:
-        program = self._modules.program()
-        self._saving.make_ready()
-        return program
 
     def define_only(self, code_of: Callable[[str], CodeType] | None) -> None:
         """See `Running.define_only`."""
