@@ -25,6 +25,7 @@ from resume.errors import CaptureError, CheckpointBusyError, RestoreError, Resum
 from resume.position import Position
 from resume.reentry.contexts import delegate
 from resume.reentry.entering import Entering
+from resume.reentry.files import SLOT
 from resume.reentry.program import Program
 from resume.reentry.putting import define, prepare, put_back
 from resume.reentry.records import FrameRecord, Postponed
@@ -39,10 +40,6 @@ from resume.types import Content, Manifest, Skipped
 
 _LEAST_WORK = 9.0
 """Times as long as a save took, the program works before the next: saving takes a tenth at most."""
-
-
-_SLOT = "program"
-"""Under which the state finds what makes its functions and generators."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +78,7 @@ class Execution:
 
         Args:
             program: Its rewritten modules; more may be added while it runs.
-            engine: Where its generations go.
+            engine: Where its generations go: the line of the call was chosen.
             settings: What the user asked for.
             call: The arguments that the program was started with.
             code: Tells what its source is, for the manifest.
@@ -100,7 +97,7 @@ class Execution:
         self.is_off = False
         """Nothing can be saved any more, which was said."""
         self._due_at = self._schedule.first_due_at(monotonic())
-        self._is_busy = False
+        self._is_busy = self._is_anew = False
         self._said: set[str] = set()
 
     @property
@@ -187,14 +184,13 @@ class Execution:
     # -- restoring
 
     def newest(self) -> Generation | None:
-        """Take the line that belongs to the call, and read its newest whole generation.
+        """Take the engine's line for this run, and read its newest whole generation.
 
         Raises:
             CheckpointBusyError: Another run holds it.
             IntegrityError: There are generations, and none is whole.
             RestoreError: The newest is not the state of a program.
         """
-        self.engine.choose_line(self._call)
         self.engine.lock()
         found = self.engine.read_best()
         if found is None:
@@ -217,6 +213,7 @@ class Execution:
                 "%s: starting anew (%s); what was there is set aside", self.engine.name, why
             )
         self.engine.adopt(None)
+        self._is_anew = True
 
     def definitions(self, generation: Generation, module: str) -> CodeType:
         """Return what a module runs in place of its code when it is imported on the way back."""
@@ -258,7 +255,7 @@ class Execution:
             self._program, self._entering.begin_generator, self._entering.bring_to_yield
         )
         found = revive(
-            generation.content, loops=0, live={}, own={_SLOT: making}, rename=current_renames()
+            generation.content, loops=0, live={}, own={SLOT: making}, rename=current_renames()
         )
         values = {**found.names, **found.hidden}
         frames = put_back(self._program, generation.layout, values, making)
@@ -278,10 +275,13 @@ class Execution:
     # -- the end
 
     def finish(self) -> None:
-        """The program has ended well: nothing is left to go on from."""
-        is_ours = not self.is_off
+        """The program has ended well: nothing is left to go on from.
+
+        What another run of that name has saved meanwhile stays, if this one never had the lock.
+        """
+        was_busy = self.is_off
         self._end()
-        if is_ours:
+        if not was_busy and (self._is_anew or self.engine.last is not None):
             with contextlib.suppress(CheckpointBusyError):  # another run has begun already
                 self.engine.store.remove()
 

@@ -28,7 +28,7 @@ _MOST_SOURCE = 1 << 18
 
 def line_of(name: str, options: RunOptions) -> Engine:
     """Open the line of generations that belongs to the script and its arguments."""
-    engine = _engine(name, options, {})
+    engine = _engine(name, options)
     engine.choose_line(_call(options))
     return engine
 
@@ -36,7 +36,7 @@ def line_of(name: str, options: RunOptions) -> Engine:
 def execution_of(name: str, options: RunOptions, running: Running) -> Execution:
     """Make what saves a script, and brings it back."""
     notices.install()
-    engine = _engine(name, options, {})
+    engine = _engine(name, options)
     engine.choose_line(_call(options))
     return Execution(
         running.program(),
@@ -48,12 +48,12 @@ def execution_of(name: str, options: RunOptions, running: Running) -> Execution:
     )
 
 
-def _engine(name: str, options: RunOptions, facts: dict[str, Any]) -> Engine:
+def _engine(name: str, options: RunOptions) -> Engine:
     folder, _ = find_folder(options.folder)
     if rank():
         name = f"{name}-rank{rank()}"
     file = None if options.is_module else os.path.realpath(options.target)
-    return Engine(folder, name, _settings(options), Origin("<module>", file, 1, facts))
+    return Engine(folder, name, _settings(options), Origin("<module>", file, 1, {}))
 
 
 def _call(options: RunOptions) -> Call:

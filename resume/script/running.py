@@ -10,7 +10,7 @@ from functools import partial
 from importlib import import_module
 from importlib.machinery import FrozenImporter, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from resume.errors import ConfigError, UnsupportedCodeError
 from resume.interpreter import unseen
@@ -20,9 +20,6 @@ from resume.script.modules import Modules
 from resume.script.options import Saving
 from resume.script.reach import Source, file_of, is_beside
 from resume.script.rewriting import Rewriting, read_source
-
-if TYPE_CHECKING:
-    pass
 
 
 def run_script(path: str, argv: Sequence[str], saving: Saving) -> NoReturn:

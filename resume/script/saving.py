@@ -173,9 +173,8 @@ class ScriptSaving(NoSaving):
 
     def ask(self, frame: FrameType, trigger: str) -> None:
         """Save in a call that the program makes: `resume.sync()`, `resume.save()`."""
-        execution = self.execution()
-        if trigger == "save" or execution.wait_s() == 0.0:
-            execution.save(frame, trigger, at_line=False)
+        if trigger == "save" or self.wait_s() == 0.0:  # else nothing is imported for it
+            self.execution().save(frame, trigger, at_line=False)
 
     def ended(self, raised: BaseException | None) -> None:
         """Remove what is saved, if the program ended well."""

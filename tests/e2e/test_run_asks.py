@@ -127,6 +127,36 @@ def test_a_sync_saves_when_one_is_due(folder):
     assert len(manifests(folder)) == 1
 
 
+def test_a_sync_that_is_not_due_imports_nothing(folder):
+    """What saves takes longer to import than many a script runs."""
+    (folder / "script.py").write_text(
+        "import sys, resume\nresume.sync()\nprint({'numpy', 'resume.engine'} & set(sys.modules))\n"
+    )
+
+    assert resumed(folder, "script.py").returncode == 0
+
+    assert (folder / "log").read_text() == "set()\n"
+
+
+def test_what_another_run_has_saved_meanwhile_stays(folder):
+    """A run that ends well, and never saved, removes nothing of that name."""
+    (folder / "other.py").write_text(
+        "import os, resume\nfor k in range(3):\n    resume.save()\n    os._exit(9)\n"
+    )
+    (folder / "script.py").write_text(
+        "import resume, subprocess, sys\n"
+        "words = [sys.executable, '-m', 'resume', 'run', '--name', 'shared', 'other.py']\n"
+        "print(subprocess.call(words))\n"
+        "class Body:\n    resume.save()\n"
+    )
+
+    ended = resumed(folder, "--name", "shared", "script.py")
+
+    assert (ended.returncode, (folder / "log").read_text()) == (0, "9\n"), ended.stderr
+    assert "nothing was saved" in ended.stderr
+    assert len(manifests(folder)) == 1
+
+
 def test_options_decide_what_is_gone_on_from(folder):
     """A name, a folder, how many are kept, and a fresh start."""
     words = ("--name", "mine", "--dir", "saved", "--keep", "1", "script.py", "9")
