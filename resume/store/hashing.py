@@ -82,8 +82,12 @@ class BodyHash:
                 raise
             finally:
                 thread.join()
-        if self._error is not None:
-            raise self._error
+        error, self._error = self._error, None
+        try:
+            if error is not None:
+                raise error
+        finally:
+            del error  # it holds this frame: a cycle would keep the caller's alive
         return self._sha256.hexdigest()
 
     def _try(self, path: Path) -> None:

@@ -16,7 +16,7 @@ def started(thread: threading.Thread) -> bool:
     Raises:
         BaseException: What interrupted the start; the thread may run.
     """
-    handled = sys.exception()
+    handled, interrupt = sys.exception(), None
     try:
         thread.start()
     except RuntimeError as why:
@@ -24,4 +24,6 @@ def started(thread: threading.Thread) -> bool:
         if interrupt is None or interrupt is handled:
             return False
         raise interrupt from None
+    finally:
+        del handled, interrupt  # what is raised holds this frame: a cycle keeps the caller's alive
     return True

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
+from contextlib import suppress
 
 import pytest
 
@@ -58,3 +61,27 @@ def test_an_interrupt_is_no_refusal():
     thread.join()
 
     assert done == [1]
+
+
+def test_an_interrupt_keeps_no_frame_alive():
+    """Whoever was interrupted ends with its variables, without the collector: one is a lock."""
+
+    class Kept:
+        pass
+
+    thread = Interrupted(target=lambda: None)
+
+    def caller():
+        kept = Kept()
+        found.append(weakref.ref(kept))
+        with suppress(KeyboardInterrupt):
+            started(thread)
+
+    found = []
+    gc.disable()
+    try:
+        caller()
+        assert found[0]() is None
+    finally:
+        gc.enable()
+        thread.join()
