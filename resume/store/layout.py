@@ -242,7 +242,7 @@ def to_record(manifest: Manifest) -> dict[str, Any]:
         "bodies": [_row(one, _BODY_FIELDS) for one in manifest.bodies],
         "tables": manifest.tables,
     }
-    plain = {key: _plain(key, value) for key, value in record.items()}
+    plain = _plain(record)
     return {**plain, "digest": digest_of(plain), "signature": manifest.signature}
 
 
@@ -251,12 +251,22 @@ def _row(one: Variable | BodyRef, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: getattr(one, name) for name in names}
 
 
-def _plain(key: str, value: Any) -> Any:
+def _plain(record: dict[str, Any]) -> dict[str, Any]:
     # Through JSON once before the digest: keys become text and tuples lists, as a reader has them.
     try:
-        return json.loads(json.dumps(value))
+        return json.loads(json.dumps(record))  # type: ignore[no-any-return]
     except (TypeError, ValueError, RecursionError) as why:
-        raise ConfigError(f"{key}= cannot be written as JSON: {why}") from why
+        raise ConfigError(f"{_not_json(record)}= cannot be written as JSON: {why}") from why
+
+
+def _not_json(record: dict[str, Any]) -> str:
+    """The key of *record* whose value JSON cannot say."""
+    for key, value in record.items():
+        try:
+            json.dumps(value)
+        except (TypeError, ValueError, RecursionError):
+            return key
+    return "extra"  # all together are nested too deeply; no other goes as deep
 
 
 def _as_text(created_at: float) -> str:

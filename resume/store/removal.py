@@ -39,9 +39,18 @@ class Removal:
         self._named: dict[str, tuple[_Mark, frozenset[str]]] = {}
         self._read: dict[str, tuple[_Mark, Manifest]] = {}
 
-    def note_durable(self, manifest: Manifest) -> None:
-        """The own body of *manifest* and the manifest itself are on the medium."""
-        self._durable.add(manifest.body.name)
+    def note_saved(self, manifest: Manifest, *, is_durable: bool) -> None:
+        """*manifest* was written just now; where that waited for the medium, it is on it.
+
+        What its file says need not be read again when it goes, as long as nobody touches the file.
+        """
+        if is_durable:
+            self._durable.add(manifest.body.name)
+        name = layout.manifest_name(manifest.number)
+        with suppress(OSError):  # gone already: then there is nothing to know of it
+            mark = _mark_of(self._place / name)
+            self._read[name] = (mark, manifest)
+            self._named[name] = (mark, frozenset(body.name for body in manifest.bodies))
 
     def prune(self, newest: Manifest) -> None:
         """Remove what retention does not keep of the chain that ends in *newest*.

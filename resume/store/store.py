@@ -315,8 +315,7 @@ class Store:
             manifest, stored = write_generation(self._target, draft, commission, load)
         self._known = (manifest.digest, stored)
         self._made = manifest
-        if self._target.fsync:
-            self._removal.note_durable(manifest)
+        self._removal.note_saved(manifest, is_durable=self._target.fsync)
         try:
             self._removal.prune(manifest)
         except (OSError, ResumeError) as why:

@@ -131,6 +131,18 @@ def test_a_generation_whose_body_is_gone_does_not_count(tmp_path):
     store.unlock()
 
 
+def test_a_generation_damaged_since_it_was_saved_does_not_count(tmp_path):
+    """What this process wrote itself is read again where its file is another."""
+    store = Store(tmp_path, "x", fsync=False, retention=Retention(keep=2))
+    parent = run(store, 1, 2)
+    (store.place / "00000002.ckpt.manifest.json").write_text("{")
+
+    save(store, 3, parent)
+
+    assert [one.number for one in store.entries() if one.error is None] == [3, 1]
+    store.unlock()
+
+
 def complete(store: Store, k: int, age_s: float, monkeypatch) -> Manifest:
     now = time.time()
     with monkeypatch.context() as clock:
