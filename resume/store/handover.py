@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Protocol, TypeAlias
@@ -107,6 +108,8 @@ class _Beside:
         # A Ctrl-C in `Thread.start` leaves open whether the thread runs, so another may be started.
         if not self._claim.acquire(blocking=False):
             return
+        if beside:  # who started this thread still waits to hear of it, without the interpreter
+            time.sleep(0)
         act, self._act = self._act, None
         assert act is not None
         self._pending.run(lambda: act(self._feed), beside=beside)
