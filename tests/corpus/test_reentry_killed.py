@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
-import subprocess
-import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from reentry_programs import Program, programs
 from reentry_proof import Shown, files_in
+from reruns import dying, resumed, run
 
-DYING = Path(__file__).parent / "reentry_dying.py"
-CHECKOUT = DYING.parents[2]
 OFTEN = 16
 """One program in so many is part of the normal run."""
 EVENT_LOOPS = {"below_c_code", "coroutines"}
@@ -47,26 +46,12 @@ def _marks(name: str, row: int) -> list[pytest.MarkDecorator]:
     return [*known, *([pytest.mark.slow] if row % OFTEN or known else [])]
 
 
-def _run(program: Program, words: list[str], folder: Path, checkpoints: Path) -> tuple[int, str]:
+def _run(program: Program, words: list[str], folder: Path, how: Callable[..., Any]) -> Any:
     """Run it in *folder*, its output behind that of the runs before."""
     folder.mkdir(exist_ok=True)
-    environment = {
-        **{name: text for name, text in os.environ.items() if not name.startswith("RESUME_")},
-        "PYTHONHASHSEED": "0",
-        "PYTHONPATH": str(CHECKOUT),
-        "RESUME_DIR": str(checkpoints),
-    }
-    with folder.with_suffix(".log").open("ab") as log:
-        ended = subprocess.run(
-            [sys.executable, *words],
-            cwd=folder,
-            env=environment,
-            input=program.stdin.encode(),
-            stdout=log,
-            stderr=subprocess.PIPE,
-            timeout=100,
-        )
-    return ended.returncode, ended.stderr.decode(errors="replace")
+    saved = folder.parent / "checkpoints"
+    given = {"log": folder.with_suffix(".log"), "stdin": program.stdin, "RESUME_DIR": str(saved)}
+    return how(folder, *words, **given, PYTHONHASHSEED="0")
 
 
 def _shown(code: int, folder: Path) -> Shown:
@@ -82,16 +67,17 @@ def test_killed_behind_its_saves(program, tmp_path):
         pytest.skip(f"{missing} is not installed")
     (tmp_path / "source").mkdir()
     script = str(program.copied(tmp_path / "source"))
-    words, saved = [script, *program.arguments], tmp_path / "checkpoints"
+    words = [script, *program.arguments]
     dice = random.Random(program.name)
-    code, _ = _run(program, words, tmp_path / "plain", saved)
+    code = _run(program, words, tmp_path / "plain", run).returncode
     told, kills, died = "", 0, -signal.SIGKILL
 
     while died == -signal.SIGKILL:
         lives = dice.randint(1, 6) if kills < 5 else 0
-        died, stderr = _run(program, [str(DYING), str(lives), *words], tmp_path / "killed", saved)
+        ended = _run(program, words, tmp_path / "killed", partial(dying, saves=lives))
+        died = ended.returncode
         kills += died == -signal.SIGKILL
-        told += stderr
+        told += ended.stderr
 
     plain, killed = _shown(code, tmp_path / "plain"), _shown(died, tmp_path / "killed")
     assert plain.difference(killed) == "", f"after {kills} kills\n{told}"
@@ -103,12 +89,10 @@ def test_a_program_with_an_event_loop_is_refused(name, tmp_path):
     (program,) = (each for each in programs() if each.name == name)
     script = program.copied(tmp_path)
 
-    code, told = _run(
-        program, ["-m", "resume", "run", str(script)], tmp_path / "run", tmp_path / "c"
-    )
+    ended = _run(program, [str(script)], tmp_path / "run", resumed)
 
-    assert code == 10
-    assert f"{script}, line " in told
-    assert "async" in told
-    assert "Traceback" not in told
+    assert ended.returncode == 10
+    assert f"{script}, line " in ended.stderr
+    assert "async" in ended.stderr
+    assert "Traceback" not in ended.stderr
     assert (tmp_path / "run.log").read_bytes() == b""

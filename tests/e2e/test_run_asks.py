@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from reruns import generations, resumed, run
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -66,32 +65,10 @@ def folder(tmp_path):
     return tmp_path
 
 
-def run(folder: Path, *words: str, log: str = "log", **more: str) -> subprocess.CompletedProcess:
-    plain = {name: text for name, text in os.environ.items() if not name.startswith("RESUME_")}
-    with (folder / log).open("ab") as out:
-        return subprocess.run(
-            [sys.executable, *words],
-            cwd=folder,
-            env={**plain, "PYTHONHASHSEED": "7", **more},
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-
-def resumed(folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess:
-    return run(folder, "-m", "resume", "run", *words, **more)
-
-
 def left(folder: Path, *words: str, at: int = 3, **more: str) -> None:
     """Run to a save, and end behind it."""
     ended = resumed(folder, *words, SAVE_AT=str(at), LEAVE=str(at), **more)
     assert ended.returncode == 9, ended.stderr
-
-
-def manifests(folder: Path) -> list[Path]:
-    return sorted((folder / ".checkpoints").glob("*/*.manifest.json"))
 
 
 def plain_log(folder: Path) -> bytes:
@@ -112,7 +89,7 @@ def test_it_goes_on_where_it_asked(folder):
     assert "resuming script at line 12 of deeper (generation 2)" in last.stderr
     assert (folder / "log").read_bytes() == expected
     assert (folder / "out.txt").read_bytes() == lines
-    assert manifests(folder) == []
+    assert generations(folder) == []
 
 
 def test_a_sync_saves_when_one_is_due(folder):
@@ -120,11 +97,11 @@ def test_a_sync_saves_when_one_is_due(folder):
     text = SCRIPT.replace("{ask}", "resume.sync()")
     (folder / "script.py").write_text(text)
     assert resumed(folder, "script.py", "9", SAVE_AT="3", LEAVE="3").returncode == 9
-    assert manifests(folder) == []
+    assert generations(folder) == []
 
     assert resumed(folder, "--rate", "0", "script.py", "9", SAVE_AT="3", LEAVE="3").returncode == 9
 
-    assert len(manifests(folder)) == 1
+    assert len(generations(folder)) == 1
 
 
 def test_a_sync_that_is_not_due_imports_nothing(folder):
@@ -154,7 +131,7 @@ def test_what_another_run_has_saved_meanwhile_stays(folder):
 
     assert (ended.returncode, (folder / "log").read_text()) == (0, "9\n"), ended.stderr
     assert "nothing was saved" in ended.stderr
-    assert len(manifests(folder)) == 1
+    assert len(generations(folder)) == 1
 
 
 def test_options_decide_what_is_gone_on_from(folder):
@@ -197,13 +174,13 @@ def test_the_state_of_a_checkpoint_is_not_taken_for_a_programs(folder):
         "chp.save()\nraise SystemExit(4)\n"
     )
     assert run(folder, "other.py").returncode == 4
-    before = [path.read_bytes() for path in manifests(folder)]
+    before = [path.read_bytes() for path in generations(folder)]
 
     refused = resumed(folder, "script.py", "9")
 
     assert refused.returncode == 50
     assert "--name" in refused.stderr
-    assert [path.read_bytes() for path in manifests(folder)] == before
+    assert [path.read_bytes() for path in generations(folder)] == before
 
 
 def test_what_cannot_be_saved_is_said_once_and_the_run_goes_on(folder):
@@ -223,7 +200,7 @@ def test_what_cannot_be_saved_is_said_once_and_the_run_goes_on(folder):
     assert ended.returncode == 0
     assert (folder / "log").read_bytes() == b"b'xxx'\n"
     assert ended.stderr.count("could not save") == 1
-    assert manifests(folder) == []
+    assert generations(folder) == []
 
 
 def test_a_module_goes_on_as_well(folder):
@@ -259,7 +236,7 @@ def test_the_saved_stack_is_shown_like_a_traceback(folder):
     assert "  main(int(sys.argv[1]))" in stack
     assert "    k = 3" in stack
     assert "<module> > main > walk > deeper" in text
-    record = json.loads(manifests(folder)[0].read_text())
+    record = json.loads(generations(folder)[0].read_text())
     names = {row["name"] for row in record["variables"]}
     assert {"Tally.total", "helper:notes", "main: n", "deeper: k"} <= names
     assert not any(name.startswith(".") for name in names)
@@ -285,7 +262,7 @@ def test_definitions_that_fail_on_the_way_back_are_told(folder):
     assert "NameError" in refused.stderr
     assert "--fresh" in refused.stderr
     assert "Traceback" not in refused.stderr
-    assert len(manifests(folder)) == 1
+    assert len(generations(folder)) == 1
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -307,10 +284,10 @@ def test_a_forked_child_saves_nothing(folder):
     assert ended.returncode == 3
     assert "save" not in ended.stderr  # 3.12 and later warn that numpy has threads
     assert (folder / "log").read_bytes() == b"0\n0\n"
-    assert [int(path.name.split(".")[0]) for path in manifests(folder)] == [1, 2]
+    assert [int(path.name.split(".")[0]) for path in generations(folder)] == [1, 2]
 
 
 def test_under_plain_python_nothing_is_saved(folder):
     """The calls are there, and do nothing."""
     assert run(folder, "script.py", "9", SAVE_AT="3").returncode == 0
-    assert manifests(folder) == []
+    assert generations(folder) == []

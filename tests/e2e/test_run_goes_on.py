@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -11,9 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
+from reruns import died, generations, pinned_environment, resumed, run
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-DYING = CHECKOUT / "tests" / "corpus" / "reentry_dying.py"
 pytestmark = [pytest.mark.timeout(120), pytest.mark.untraced]  # a tracer holds off saves on 3.11
 
 SCRIPT = '''
@@ -65,34 +63,6 @@ def folder(tmp_path):
     return tmp_path
 
 
-def environment(**more: str) -> dict[str, str]:
-    plain = {name: text for name, text in os.environ.items() if not name.startswith("RESUME_")}
-    return {**plain, "PYTHONHASHSEED": "7", "PYTHONPATH": str(CHECKOUT), **more}
-
-
-def run(folder: Path, *words: str, log: str = "log", **more: str) -> subprocess.CompletedProcess:
-    with (folder / log).open("ab") as out:
-        return subprocess.run(
-            [sys.executable, *words],
-            cwd=folder,
-            env=environment(**more),
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-
-def resumed(folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess:
-    return run(folder, "-m", "resume", "run", *words, **more)
-
-
-def dying(folder: Path, saves: int, *words: str) -> None:
-    """Run until so many saves are made."""
-    died = run(folder, str(DYING), str(saves), *words)
-    assert died.returncode == -signal.SIGKILL, died.stderr
-
-
 def plain(folder: Path) -> tuple[int, bytes, bytes]:
     code = run(folder, "script.py", "40", log="plain").returncode
     lines = (folder / "lines-40.txt").read_bytes()
@@ -100,16 +70,12 @@ def plain(folder: Path) -> tuple[int, bytes, bytes]:
     return code, (folder / "plain").read_bytes(), lines
 
 
-def generations(folder: Path, name: str = "script") -> list[Path]:
-    return sorted((folder / ".checkpoints").glob(f"{name}/*.manifest.json"))
-
-
 def test_output_files_and_status_are_those_of_one_run(folder):
     """Killed five times in the middle of generators, loops and an open file."""
     expected = plain(folder)
 
     for saves in (2, 1, 3, 1, 2):
-        dying(folder, saves, "script.py", "40")
+        died(folder, saves, "script.py", "40")
     last = resumed(folder, "script.py", "40")
 
     assert "resuming script" in last.stderr
@@ -119,13 +85,13 @@ def test_output_files_and_status_are_those_of_one_run(folder):
 
 def test_what_a_run_leaves_behind(folder):
     """After an error or another status than 0, the state is there; after a good end, nothing."""
-    dying(folder, 2, "script.py", "40")
+    died(folder, 2, "script.py", "40")
     assert resumed(folder, "script.py", "40").returncode == 3
     assert generations(folder)
 
     text = (folder / "script.py").read_text().replace("sys.exit(3)", "")
     (folder / "script.py").write_text(text)
-    dying(folder, 2, "--fresh", "script.py", "40")
+    died(folder, 2, "--fresh", "script.py", "40")
     assert resumed(folder, "script.py", "40").returncode == 0
     assert not generations(folder)
 
@@ -133,7 +99,7 @@ def test_what_a_run_leaves_behind(folder):
 def test_other_arguments_have_a_state_of_their_own(folder):
     """And the first state waits."""
     expected = plain(folder)
-    dying(folder, 2, "script.py", "40")
+    died(folder, 2, "script.py", "40")
 
     other = resumed(folder, "script.py", "2", log="other")
     last = resumed(folder, "script.py", "40")
@@ -150,7 +116,7 @@ def test_other_arguments_have_a_state_of_their_own(folder):
 )
 def test_a_changed_source_is_refused(folder, file, old, new):
     """With the lines that changed, and what to do; nothing is touched."""
-    dying(folder, 2, "script.py", "40")
+    died(folder, 2, "script.py", "40")
     before = [path.read_bytes() for path in generations(folder)]
     text = (folder / file).read_text()
     (folder / file).write_text(text.replace(old, new))
@@ -172,7 +138,7 @@ def test_a_changed_source_is_refused(folder, file, old, new):
 def test_comments_and_docstrings_are_no_change(folder):
     """Nor are blank lines: positions are told by what the source does."""
     expected = plain(folder)
-    dying(folder, 2, "script.py", "40")
+    died(folder, 2, "script.py", "40")
     text = (folder / "script.py").read_text()
     text = text.replace('"""Tell."""', '"""Tell of walks."""\n').replace(
         "    return list", "\n    # a comment\n    return list"
@@ -187,7 +153,7 @@ def test_comments_and_docstrings_are_no_change(folder):
 
 def test_a_changed_source_may_start_anew(folder):
     """As told: the old state is set aside, and the log goes on behind it."""
-    dying(folder, 2, "script.py", "40")
+    died(folder, 2, "script.py", "40")
     text = (folder / "script.py").read_text()
     (folder / "script.py").write_text(text.replace("range(3)", "range(2)"))
 
@@ -201,7 +167,7 @@ def test_a_changed_source_may_start_anew(folder):
 def test_the_hash_seed_is_that_of_the_saved_state(folder):
     """However the rerun's own is set: the order of the set of strings hangs on it."""
     expected = plain(folder)
-    dying(folder, 2, "script.py", "40")
+    died(folder, 2, "script.py", "40")
 
     last = resumed(folder, "script.py", "40", PYTHONHASHSEED="99")
 
@@ -211,7 +177,7 @@ def test_the_hash_seed_is_that_of_the_saved_state(folder):
 
 def test_the_manifest_tells_where_the_program_stood(folder):
     """Without unpickling: file, functions and lines, and which variable is which."""
-    dying(folder, 3, "script.py", "40")
+    died(folder, 3, "script.py", "40")
 
     manifest = json.loads(generations(folder)[-1].read_text())
 
@@ -262,7 +228,7 @@ def test_a_second_run_beside_the_first_says_who_is_there(folder):
         first = subprocess.Popen(
             [sys.executable, "-m", "resume", "run", "--rate", "0.1", "script.py", "40"],
             cwd=folder,
-            env=environment(),
+            env=pinned_environment(),
             stdout=out,
         )
         try:
