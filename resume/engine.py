@@ -241,9 +241,7 @@ class Engine:
         Raises:
             CaptureError, StoreError: Nothing was written, the newest generation is as it was.
         """
-        self.settle()
-        self._find_interrupted()
-        snapshot = self._capture(scene, reducers)
+        snapshot = self._begin(scene, reducers)
         self._report(snapshot)
         loops = tuple(
             replace(
@@ -277,15 +275,19 @@ class Engine:
         Raises:
             CaptureError, StoreError: Nothing was written, the newest generation is as it was.
         """
-        self.settle()
-        self._find_interrupted()
-        snapshot = self._capture(scenes.scene(), reducers)
+        snapshot = self._begin(scenes.scene(), reducers)
         while snapshot.encoded.skipped:
             scenes.without(snapshot.encoded.skipped)
             snapshot = self._capture(scenes.scene(), reducers)
         scene, position = scenes.scene(), scenes.position()
         draft = self._draft(snapshot, position, call, scene, trigger, complete=False)
         return self._write(snapshot, draft, beside=beside)
+
+    def _begin(self, scene: Scene, reducers: Reducers) -> Snapshot:
+        """Capture *scene* when the save before is durable, and known as this one's parent."""
+        self.settle()
+        self._find_interrupted()
+        return self._capture(scene, reducers)
 
     def _write(
         self,

@@ -37,9 +37,12 @@ from resume.snapshot import Scene, revive
 from resume.tracked import OutputMark, cut_back, marks_of_output
 from resume.triggers import Schedule
 from resume.types import Content, Manifest, Skipped
+from resume.units import show_seconds
 
 _LEAST_WORK = 9.0
 """Times as long as a save took, the program works before the next: saving takes a tenth at most."""
+_BUSY_S = 0.05
+"""After meeting a busy writer, look again after so many seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +97,13 @@ class Execution:
         )
         self.postponed: Counter[str] = Counter()
         """Why no save was made at some point, and how often."""
+        self.skipped = 0
+        """Due saves that met a busy writer, each once, however often it was looked at again."""
         self.is_off = False
         """Nothing can be saved any more, which was said."""
         self._due_at = self._schedule.first_due_at(monotonic())
-        self._is_busy = self._is_anew = False
+        self._is_busy = self._is_anew = self._is_put_off = False
+        self._saved_at = monotonic()
         self._said: set[str] = set()
 
     @property
@@ -114,13 +120,17 @@ class Execution:
     def save(self, frame: FrameType, trigger: str, *, at_line: bool) -> bool:
         """Save the program where *frame* stands, if it can be gone on from there.
 
+        One that is only due is skipped while the disk is busy with the one before; one that is
+        asked for waits.
+
         Args:
             frame: The innermost frame of the program.
             trigger: What asked for it.
             at_line: The frame is at a line event; else it has called a safe point.
 
         Returns:
-            Whether it is over: saved, or refused for good. False: the next point is to be tried.
+            Whether it is over: saved, skipped, or refused for good. False: the next point is to be
+            tried.
         """
         if self.is_off or self._is_busy:
             return True
@@ -131,6 +141,9 @@ class Execution:
             self._is_busy = False
 
     def _try(self, frame: FrameType, trigger: str, *, at_line: bool) -> bool:
+        if trigger != "save" and self.engine.is_writing and self._schedule.is_by_time:
+            self._skip()
+            return True
         began = monotonic()
         try:
             self._save(frame, trigger, at_line=at_line)
@@ -142,11 +155,27 @@ class Execution:
             self._say(f"{why} This run goes on, and saves nothing")
         except (CaptureError, StoreError) as why:
             self._say(f"could not save: {why}")
-        now = monotonic()
+        self._rest(began)
+        return True
+
+    def _skip(self) -> None:
+        now, is_first = monotonic(), not self._is_put_off
+        self._is_put_off = True
+        self.skipped += is_first
+        self._due_at = now + _BUSY_S
+        if is_first and self.skipped == 1:
+            ago = show_seconds(now - self._saved_at)
+            self._say(
+                f"the disk is still busy with the save before (begun {ago} ago), so the one that "
+                "is due waits; a longer rate asks for fewer"
+            )
+
+    def _rest(self, began: float) -> None:
+        self._saved_at = now = monotonic()
+        self._is_put_off = False
         self._due_at = max(
             self._schedule.next_due_at(now, now - began), now + _LEAST_WORK * (now - began)
         )
-        return True
 
     def _say(self, text: str) -> None:
         if text not in self._said:
@@ -159,6 +188,7 @@ class Execution:
         no_other_thread(self._program)
         stack = self._walk(frame, at_line=at_line)
         output = marks_of_output()
+        self._hear()
         self.engine.origin = replace(self.engine.origin, code=self._code())
         self.engine.save_stack(
             _Scenes(self._state, stack, output),
@@ -167,6 +197,19 @@ class Execution:
             reducers=current_reducers(),
             beside=self._settings.background and trigger != "save",
         )
+
+    def _hear(self) -> None:
+        """Wait for the save before; where it failed it is said, and this one is made all the same.
+
+        Raises:
+            CheckpointBusyError: Another run has taken the line meanwhile.
+        """
+        try:
+            self.engine.settle()
+        except CheckpointBusyError:
+            raise
+        except StoreError as why:
+            self._say(f"could not save: {why}")
 
     def _walk(self, frame: FrameType, *, at_line: bool) -> Stack:
         root = root_of(self._program, "__main__", frame)
