@@ -36,7 +36,7 @@ from resume.owner import (
 )
 from resume.results import NOT_DUE, Deferred, Restored, Saved
 from resume.run import Run
-from resume.settings import check_settings
+from resume.settings import DEFAULTS, check_settings
 from resume.store import find_folder
 from resume.types import JSON
 from resume.units import Duration, show_seconds
@@ -129,7 +129,7 @@ class Checkpoint(MutableMapping[str, Any]):
         CheckpointBusyError: The same checkpoint is live in this process already.
     """
 
-    CACHE_EXPIRE: Duration | None = "30d"
+    CACHE_EXPIRE: Duration | None = DEFAULTS["expire"]
     """Default of `expire`."""
 
     __slots__ = ("__weakref__", "_run")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,36 @@ _CHOICES = {
 }
 _LEAST_MEMORY = 4 << 20
 """Room for one piece of a buffer."""
+
+DEFAULTS: Mapping[str, Any] = {
+    "clean": False,
+    "rate": None,
+    "iterations": None,
+    "max_overhead": 0.01,
+    "max_loss": "5m",
+    "at_start": False,
+    "at_finish": True,
+    "include": (),
+    "exclude": (),
+    "args": "call",
+    "config": None,
+    "overridable": (),
+    "extra": None,
+    "keep": 3,
+    "keep_every": None,
+    "keep_best": None,
+    "expire": "30d",
+    "strict": False,
+    "on_save_error": "warn",
+    "on_change": "refuse",
+    "background": True,
+    "memory": "256MiB",
+    "previews": True,
+    "compress": "auto",
+    "fsync": True,
+    "trust": None,
+}
+"""What holds where nothing is said; `Checkpoint` shows the same in its signature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +84,12 @@ class Settings:
 
 
 def check_settings(**given: Any) -> Settings:
-    """The settings, with every value checked.
+    """The settings, with every value checked; `DEFAULTS` for what is not given.
 
     Raises:
         ConfigError: A value has the wrong type or is no known choice; the text names the parameter.
     """
+    given = {**DEFAULTS, **given}
     for parameter, choices in _CHOICES.items():
         if given[parameter] not in choices:
             listed = ", ".join(repr(choice) for choice in choices)

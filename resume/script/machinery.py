@@ -19,7 +19,7 @@ from resume.points import save, sync
 from resume.script.options import Running, RunOptions
 from resume.script.reach import Source
 from resume.script.rewriting import read_source
-from resume.settings import Settings, check_settings
+from resume.settings import DEFAULTS, Settings, check_settings
 from resume.store import find_folder
 
 _MOST_SOURCE = 1 << 18
@@ -64,30 +64,10 @@ def _settings(options: RunOptions) -> Settings:
     return check_settings(
         clean=options.fresh,
         rate=options.rate,
-        iterations=None,
-        max_overhead=0.01,
-        max_loss="5m",
-        at_start=False,
         at_finish=False,
-        include=(),
-        exclude=(),
-        args="call",
-        config=None,
-        overridable=(),
-        extra=None,
-        keep=options.keep or 3,
-        keep_every=None,
-        keep_best=None,
+        keep=options.keep or DEFAULTS["keep"],
         expire=None,
-        strict=False,
-        on_save_error="warn",
         on_change=options.on_change,
-        background=True,
-        memory="256MiB",
-        previews=True,
-        compress="auto",
-        fsync=True,
-        trust=None,
     )
 
 
