@@ -26,8 +26,9 @@ from resume.position import Position
 from resume.reentry.contexts import delegate
 from resume.reentry.entering import Entering
 from resume.reentry.files import SLOT
+from resume.reentry.given import Given, given_by
 from resume.reentry.program import Program
-from resume.reentry.putting import define, prepare, put_back
+from resume.reentry.putting import define, definitions, prepare, put_back
 from resume.reentry.records import FrameRecord, Postponed
 from resume.reentry.reducers import Making, suspension_of
 from resume.reentry.roots import ProgramState, Taken
@@ -91,6 +92,7 @@ class Execution:
         self._program, self._settings, self._call = program, settings, call
         self._code, self._safe_points = code, tuple(safe_points)
         self._entering = Entering(program, where=suspension_of)
+        self._given: Given | None = None
         self._state = ProgramState(program, partial(generator_record, program))
         self._schedule = Schedule(
             settings.rate, max_overhead=settings.max_overhead, max_loss=settings.max_loss
@@ -260,9 +262,12 @@ class Execution:
 
     def definitions(self, generation: Generation, module: str) -> CodeType:
         """Return what a module runs in place of its code when it is imported on the way back."""
-        modules = generation.layout["modules"]
-        position = modules.get(module, {}).get("position")
-        return self._program[module].rewritten.definitions(position, own=modules)
+        return definitions(self._program, module, generation.layout, self._given_by(generation))
+
+    def _given_by(self, generation: Generation) -> Given:
+        if self._given is None:
+            self._given = given_by(self._program, generation.content)
+        return self._given
 
     def restore(self, generation: Generation) -> CodeType:
         """Bring the program back, and return what is to be executed as its main module.
@@ -273,7 +278,8 @@ class Execution:
         layout = generation.layout
         try:
             prepare(layout)
-            define(self._program, "__main__", layout)
+            given = self._given_by(generation)
+            define(self._program, "__main__", layout, given)
             for module in layout["modules"]:
                 if module not in self._program:
                     importlib.import_module(module)
@@ -281,6 +287,8 @@ class Execution:
                 if module != "__main__" and known.get("first"):
                     loaded = self._program[module]
                     exec(loaded.rewritten.recreation(known["first"]), loaded.namespace)  # noqa: S102
+            given.end()
+            self._given = None
             frames = self._frames(generation)
         except Exception as why:
             name, number = self.engine.name, generation.manifest.number

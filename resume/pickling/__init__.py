@@ -7,7 +7,7 @@ never sees a path.
 from __future__ import annotations
 
 from resume.pickling.anchors import can_anchor
-from resume.pickling.decode import Approve, Decoded, DecodeProblem, decode
+from resume.pickling.decode import Approve, Decoded, DecodeProblem, decode, first_root
 from resume.pickling.encode import Encoded, encode
 from resume.pickling.picklers import Spare
 from resume.pickling.session import Look, Reducers
@@ -23,4 +23,5 @@ __all__ = [
     "can_anchor",
     "decode",
     "encode",
+    "first_root",
 ]

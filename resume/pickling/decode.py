@@ -112,6 +112,25 @@ def decode(
             places.undo()
 
 
+def first_root(
+    stream: bytes | memoryview, buffers: Buffers | Sequence[memoryview], name: str
+) -> Any:
+    """Decode the first root alone, if it has this name and holds small plain data; else None.
+
+    Nothing of the program is needed for it, and no buffer is asked for.
+    """
+    lent = buffers if isinstance(buffers, Buffers) else Given(buffers)
+    head, body = unpack(stream)
+    if head["roots"][:1] != [name]:
+        return None
+    reader = Reader(body, head["splices"], lent)
+    reader.put_before(_prologue(len(head["anchors"])))
+    unpickler = _Unpickler(reader, Rebuild(), {}, (), None)
+    unpickler.places = [None] * len(head["anchors"])
+    unpickler.load()
+    return unpickler.load()[0]
+
+
 class _Run:
     """One pass over the stream."""
 

@@ -14,6 +14,7 @@ of records again. It writes nothing: a state goes to disk by the engine, like an
   `caches.py`, `things.py`: what else plain pickle does not bring back as it was.
 - `roots.py`: the program's state as named roots, and the account of them; `names.py`: which names
   are state; `fates.py`: what becomes of a variable that cannot be saved; `process.py`: settings.
+- `given.py`: what definitions read when they run again.
 - `putting.py`: decoded values back into modules, classes and frames.
 - `arm.py`: wait for the next statement of rewritten code when a save is due.
 """

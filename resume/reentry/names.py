@@ -76,7 +76,7 @@ class Names:
             and name not in first
             and not self.is_defined_again(module, name, value)
         }
-        defined = frozenset({*known.made, *known.imported, *first})
+        defined = frozenset({*known.made, *known.types, *known.imported, *first})
         gone = tuple(sorted(name for name in defined if name not in space))
         return ModuleNames(variables, defined, first, gone)
 
@@ -85,12 +85,25 @@ class Names:
         known = self._found[module.name]
         if name in known.made:
             return self._comes_by_name(module, name, value)
+        if name in known.types:
+            home, own = (getattr(value, each, None) for each in ("__module__", "__name__"))
+            return (home, own) == (module.name, name)
         if name in known.imported:
             home, attribute = known.imported[name]
             return self._is_imported(_absolute(home, module), attribute, value)
         return any(
             self._is_imported(_absolute(home, module), name, value) for home in known.star_imports
         )
+
+    def bound_again(self, module: LoadedModule) -> frozenset[str]:
+        """Names that the definitions of *module* bind."""
+        known = self._found[module.name]
+        return frozenset({*known.made, *known.types, *known.imported, *known.constants})
+
+    def is_computed(self, module: LoadedModule, name: str) -> bool:
+        """Whether a global of *module* holds what no definition gives it."""
+        is_plain = name in _INTERPRETERS or name.startswith(".") or name in self.bound_again(module)
+        return not is_plain and not self.is_defined_again(module, name, module.namespace[name])
 
     def _comes_by_name(self, module: LoadedModule, name: str, value: Any) -> bool:
         if not isinstance(value, _NAMED) or getattr(value, "__qualname__", None) != name:
@@ -117,7 +130,7 @@ class Names:
     def _is_made_first(self, module: LoadedModule, name: str) -> bool:
         """Whether a class is made by a call that can be made again before the state is there."""
         value, known = module.namespace[name], self._found[module.name]
-        if not isinstance(value, type) or name in known.made or name in known.imported:
+        if not isinstance(value, type) or name in self.bound_again(module):
             return False
         if (value.__module__, value.__qualname__) != (module.name, name):
             return False
@@ -148,7 +161,7 @@ class Names:
             data = {
                 name: value
                 for name, value in space.items()
-                if not (name.startswith("__") and name.endswith("__"))
+                if (not _is_special(name) or self._has_cells(value))
                 and name != "_abc_impl"
                 and not self._is_of_the_body(module, prefix + name, value)
             }
@@ -158,8 +171,21 @@ class Names:
     def _is_of_the_body(self, module: LoadedModule, qualname: str, value: Any) -> bool:
         if isinstance(value, (types.FunctionType, type)):
             is_own = (value.__module__, value.__qualname__) == (module.name, qualname)
-            return is_own and look_up(module.namespace, qualname) is value
-        return hasattr(type(value), "__get__")
+            is_found = is_own and look_up(module.namespace, qualname) is value
+            return is_found and not self._has_cells(value)
+        kind = type(value)
+        return hasattr(kind, "__get__") and not self._is_own_all_through(kind)
+
+    def _has_cells(self, value: Any) -> bool:
+        """Whether it is a function of the program's that a decorator has made over variables."""
+        if not isinstance(value, types.FunctionType) or self._program.find(value.__code__) is None:
+            return False
+        return not set(value.__code__.co_freevars) <= {"__class__"}
+
+    def _is_own_all_through(self, kind: type) -> bool:
+        """Whether all classes above are the program's: then its instances can be taken apart."""
+        above = kind.__mro__[:-1]
+        return all(each.__module__ in self._program for each in above)
 
     def _class_spaces(self, module: LoadedModule) -> Iterator[tuple[Mapping[str, Any], str]]:
         made = self._found[module.name].made
@@ -172,6 +198,10 @@ class Names:
             if is_own and not issubclass(value, enum.Enum):
                 yield vars(value), f"{qualname}."
                 waiting += [(f"{qualname}.{name}", inner) for name, inner in vars(value).items()]
+
+
+def _is_special(name: str) -> bool:
+    return name.startswith("__") and name.endswith("__")
 
 
 def _holds_more(function: Any) -> bool:

@@ -48,7 +48,7 @@ class Program:
     def __getitem__(self, name: str) -> LoadedModule:
         return self._modules[name]
 
-    def __contains__(self, name: str) -> bool:
+    def __contains__(self, name: object) -> bool:
         return name in self._modules
 
     def find(self, code: CodeType) -> Site | None:

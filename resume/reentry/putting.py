@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import CodeType
 from typing import Any
 
 from resume.errors import RestoreError
 from resume.reentry import process
+from resume.reentry.given import Given
 from resume.reentry.program import Program
 from resume.reentry.records import FrameRecord
 from resume.reentry.reducers import Making, look_up, record_from
@@ -22,16 +24,31 @@ def prepare(layout: Mapping[str, Any]) -> None:
     process.apply_plain(layout["process"])
 
 
-def define(program: Program, module: str, layout: Mapping[str, Any]) -> None:
+def definitions(program: Program, module: str, layout: Mapping[str, Any], given: Given) -> CodeType:
+    """Return what *module* runs in place of its code, to define what it had defined."""
+    modules = layout["modules"]
+    position = modules.get(module, {}).get("position")
+    named = given.begin(module)
+    return program[module].rewritten.definitions(position, own=modules, given=named)
+
+
+def define(
+    program: Program, module: str, layout: Mapping[str, Any], given: Given | None = None
+) -> None:
     """Run what *module* defines, as far as it had come: before the state is decoded.
+
+    Args:
+        program: Its modules.
+        module: Name of one of them.
+        layout: As `Taken.layout`.
+        given: What its definitions read; None: nothing.
 
     Raises:
         Exception: Whatever the module's own code raises.
     """
     known = layout["modules"].get(module, {})
     loaded = program[module]
-    code = loaded.rewritten.definitions(known.get("position"), own=layout["modules"])
-    exec(code, loaded.namespace)  # noqa: S102
+    exec(definitions(program, module, layout, given or Given(program)), loaded.namespace)  # noqa: S102
     if known.get("first"):
         exec(loaded.rewritten.recreation(known["first"]), loaded.namespace)  # noqa: S102
 

@@ -70,7 +70,7 @@ class Taking:
         if kind in own or issubclass(kind, type):
             found: Reducer = own.get(kind, self._class)
             return found
-        return things.look(kind, is_ours=kind.__module__ in self.program)
+        return things.look(kind, self.program)
 
     # -- functions
 
@@ -89,6 +89,10 @@ class Taking:
         names = (thing.__module__, thing.__qualname__)
         args = (*place, cells, names)
         return block_function, args, state_of(thing, fills), None, None, _fill_function
+
+    def comes_by_name(self, thing: Any) -> bool:
+        """Whether the definitions that run again make a function or a class under its name."""
+        return self._comes_by_name(thing.__module__, thing.__qualname__, thing)
 
     def _comes_by_name(self, module: Any, qualname: str, thing: Any) -> bool:
         """Whether the definitions that run again make *thing* under its name."""
@@ -278,7 +282,12 @@ class Making:
         )
 
 
-def _making(rebuild: Rebuild) -> Making:
+def making_of(rebuild: Rebuild) -> Making:
+    """Return what a restore makes the program's things of.
+
+    Raises:
+        LookupError: The state is looked at by something else than a restore.
+    """
     found = rebuild.own.get(SLOT)
     if not isinstance(found, Making):
         raise LookupError(  # noqa: TRY004 - nothing was given, most likely
@@ -290,7 +299,7 @@ def _making(rebuild: Rebuild) -> Making:
 @bound
 def by_name(rebuild: Rebuild, module: str, qualname: str) -> Any:
     """What the definitions of the program have made under this name."""
-    making = _making(rebuild)
+    making = making_of(rebuild)
     found = (
         look_up(making.program[module].namespace, qualname) if module in making.program else None
     )
@@ -302,7 +311,7 @@ def by_name(rebuild: Rebuild, module: str, qualname: str) -> Any:
 @bound
 def named_function(rebuild: Rebuild, module: str, block: int, qualname: str) -> Any:
     """A function that the definitions have made; a new one where they made something else."""
-    making = _making(rebuild)
+    making = making_of(rebuild)
     code = making.code_of(module, block)
     namespace = making.program[module].namespace
     found = look_up(namespace, qualname)
@@ -324,7 +333,7 @@ def block_function(
     names: tuple[str, str],
 ) -> Any:
     """A function of a block of the program, over these cells."""
-    making = _making(rebuild)
+    making = making_of(rebuild)
     code = making.code_of(module, block)
     closure = tuple(cells.get(name) or types.CellType() for name in code.co_freevars)
     made = types.FunctionType(
@@ -343,7 +352,7 @@ def program_generator(
     names: tuple[str, str],
 ) -> Any:
     """A generator that goes on from a record, its values still to come."""
-    making = _making(rebuild)
+    making = making_of(rebuild)
     making.code_of(head["module"], head["block"])
     values = dict.fromkeys(bound_names)
     made = making.make(record_from(head, values, cells))
@@ -357,7 +366,7 @@ def fill_generator(
     rebuild: Rebuild, target: Any, state: tuple[tuple[bool, Cells], dict[str, Any]]
 ) -> None:
     """Give a generator the values of its variables, and note whether it is suspended."""
-    making = _making(rebuild)
+    making = making_of(rebuild)
     (is_suspended, fills), values = state
     for cell, contents in fills:
         fill_cell(cell, contents)

@@ -22,6 +22,7 @@ from resume.errors import UnpicklableError
 from resume.pickling import Look
 from resume.reentry import caches, process, things
 from resume.reentry.fates import Fate, fate_of_global, fates_of_local
+from resume.reentry.given import ROOT, Giving
 from resume.reentry.names import ModuleNames, Names
 from resume.reentry.program import LoadedModule, Program
 from resume.reentry.records import FrameRecord
@@ -69,6 +70,7 @@ class ProgramState:
         self._modules = modules
         self._known: dict[tuple[str, int, str], tuple[type, Skipped]] = {}
         """By module, block and variable: type of what could not be saved, and why."""
+        self._giving = Giving(program)
         self._emptied: list[Any] = []
         """Caches of functions (`lru_cache`) that hold what cannot be saved: they begin anew."""
 
@@ -83,6 +85,7 @@ class ProgramState:
 
         Raises:
             UnpicklableError: A variable that is needed was unsavable before, and still is.
+            UnsupportedCodeError: A definition of the program could not run again.
         """
         fates: Fates = {}
         for depth, record in enumerate(frames):
@@ -193,7 +196,10 @@ class ProgramState:
             {each.name for each in self._program} - {each.name for each in self._state_modules()},
             set(map(id, self._emptied)),
         )
-        return Taken(account.roots, look.look, account.layout(), account.places)
+        roots = account.roots
+        if self._modules is None and (given := self._giving.take(names, account.positions, look)):
+            roots = {ROOT: given, **roots}
+        return Taken(roots, look.look, account.layout(), account.places)
 
     def _defined(self, module: LoadedModule, parts: Mapping[str, ModuleNames]) -> Collection[str]:
         """Globals that are there before the decode: all of a module that is no state."""

@@ -9,7 +9,7 @@ import itertools
 import re
 import threading
 import types
-from collections.abc import Collection
+from collections.abc import Collection, Container
 from typing import Any
 
 from resume.pickling import holes
@@ -22,20 +22,22 @@ LOCKS: frozenset[type] = frozenset(
 )
 
 
-def look(kind: type, *, is_ours: bool) -> Reducer | None:
+def look(kind: type, own: Container[str]) -> Reducer | None:
     """Return how things of this type are saved; None for the core's way.
 
     Args:
         kind: Their type.
-        is_ours: It is a class of the program's.
+        own: Names of the modules of the program.
     """
     if kind in _EXACT:
         return _EXACT[kind]
     if issubclass(kind, BaseException):
         return _exception if inherits_reduce(kind, BaseException) else None
-    if is_ours and _answers_for_all(kind) and inherits_reduce(kind, object):
-        return _instance
-    return None
+    if kind.__module__ not in own or not inherits_reduce(kind, object):
+        return None
+    if _makes_its_own(kind, own):
+        return _bare_instance
+    return _instance if _answers_for_all(kind) else None
 
 
 def inherits_reduce(kind: type, base: type) -> bool:
@@ -56,6 +58,32 @@ def _answers_for_all(kind: type) -> bool:
     """Whether its instances answer for attributes that they do not have, such as `__setstate__`."""
     own: Any = kind.__getattribute__
     return hasattr(kind, "__getattr__") or own is not object.__getattribute__
+
+
+def _makes_its_own(kind: type, own: Container[str]) -> bool:
+    """Whether a `__new__` of the program would be called without what it was given."""
+    maker = next(each for each in kind.__mro__ if "__new__" in vars(each))
+    heap = [each for each in kind.__mro__ if each.__flags__ & _IMMUTABLE == 0]
+    tells = ("__getnewargs__", "__getnewargs_ex__")
+    if any(name in vars(each) for each in heap for name in tells):
+        return False
+    is_plain = all(getattr(kind, name) is getattr(object, name) for name in _REDUCING)
+    return maker.__module__ in own and is_plain
+
+
+_REDUCING = ("__reduce_ex__", "__reduce__")
+
+
+def _bare_instance(session: Session, thing: Any) -> Any:
+    _, args, *rest = _instance(session, thing)
+    return bare_object, args, *rest
+
+
+@builder
+def bare_object(kind: Any, *args: Any) -> Any:
+    """An instance, made by the builtin class above: none of the program's code runs."""
+    base: Any = next(each for each in kind.__mro__ if each.__flags__ & _IMMUTABLE)
+    return base.__new__(kind, *args)
 
 
 def _instance(_session: Session, thing: Any) -> Any:

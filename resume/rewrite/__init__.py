@@ -20,6 +20,8 @@ What comes out, as a `RewrittenModule`:
 - `residual(block, Suspension(position, entry, bound))`: the code of the rest.
 - `definitions(position)`: the imports, functions and classes above a position of the module;
   `defined(position)`: which names that binds.
+- `evaluated(position)`, `functions()`: which globals that reads on its way, by itself and by what
+  it may call.
 - `reads(block, where)`: which names the rest may read; `needs(block, name)`: what the only
   assignment of a variable reads, which a residual (`Suspension.recreated`) runs again.
 
@@ -33,6 +35,8 @@ Ids are the same for the same source in any process, and on any Python that pars
 from __future__ import annotations
 
 from resume.rewrite.blocks import Block
+from resume.rewrite.definitions import GIVE
+from resume.rewrite.evaluated import Called, Evaluated
 from resume.rewrite.liveness import Definitions, Reads
 from resume.rewrite.module import Helpers, RewrittenModule, rewrite, survey
 from resume.rewrite.quiet import Outside
@@ -42,11 +46,14 @@ from resume.rewrite.rest import MADE, Entry
 from resume.rewrite.safety import Callee, Kind, Place
 
 __all__ = [
+    "GIVE",
     "MADE",
     "Block",
+    "Called",
     "Callee",
     "Definitions",
     "Entry",
+    "Evaluated",
     "Helpers",
     "Kind",
     "Outside",

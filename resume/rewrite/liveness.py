@@ -9,7 +9,7 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from resume.rewrite.definitions import definitions_before
+from resume.rewrite.definitions import definitions_before, makes_type
 from resume.rewrite.residual import is_in
 from resume.rewrite.scopes import FUNCTIONS, SCOPES
 
@@ -31,6 +31,8 @@ class Definitions:
     """Modules of which all names are imported."""
     constants: frozenset[str] = frozenset()
     """Variables that hold what is written out in the source, until the program changes them."""
+    types: frozenset[str] = frozenset()
+    """Variables that hold what `TypeVar`, `namedtuple` and their like have made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +54,15 @@ def definitions_of(body: Sequence[ast.stmt], position: int | None) -> Definition
     """Return what is defined again for a position of the module; None: for its end."""
     made: set[str] = set()
     constants: set[str] = set()
+    types: set[str] = set()
     imported: dict[str, tuple[str, str | None]] = {}
     stars: list[str] = []
     number = NOWHERE if position is None else position
     for node in _definitions_in(definitions_before(body, number)):
         if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
             made.add(node.name)
+        elif makes_type(node):
+            types.update(part.id for part in node.targets)  # type: ignore[attr-defined]
         elif isinstance(node, (ast.Assign, ast.AnnAssign)):
             constants.update(part.id for part in ast.walk(node) if isinstance(part, ast.Name))
         elif isinstance(node, ast.Import):
@@ -71,7 +76,8 @@ def definitions_of(body: Sequence[ast.stmt], position: int | None) -> Definition
                     stars.append(home)
                 else:
                     imported[alias.asname or alias.name] = (home, alias.name)
-    return Definitions(frozenset(made), imported, tuple(stars), frozenset(constants))
+    found = frozenset(constants), frozenset(types)
+    return Definitions(frozenset(made), imported, tuple(stars), *found)
 
 
 def _definitions_in(statements: Iterable[ast.stmt]) -> Iterator[ast.stmt]:

@@ -8,13 +8,14 @@ import contextlib
 import copy
 import dis
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from types import CodeType
+from types import CodeType, MappingProxyType
 from typing import Any
 
 from resume.rewrite.blocks import Block, blocks_of
 from resume.rewrite.definitions import definitions_before
+from resume.rewrite.evaluated import Called, Evaluated, evaluated_before, functions_by_name
 from resume.rewrite.handled import look_of, put_back
 from resume.rewrite.liveness import (
     NOWHERE,
@@ -89,6 +90,8 @@ class RewrittenModule:
         self._starts: dict[int, dict[int, int]] = {}
         self._suspensions: dict[int, Suspension] = {}
         self._defined: dict[int | None, Definitions] = {}
+        self._evaluated: dict[int | None, Sequence[Evaluated]] = {}
+        self._functions: Mapping[str, Sequence[Called]] | None = None
         self._needs: dict[tuple[int, str], frozenset[str] | None] = {}
 
     def compiled(self) -> RewrittenModule:
@@ -144,13 +147,21 @@ class RewrittenModule:
         """Return where a residual goes on from; None: the code is none."""
         return self._suspensions.get(id(code))
 
-    def definitions(self, position: int | None, own: Collection[str] = ()) -> CodeType:
+    def definitions(
+        self,
+        position: int | None,
+        own: Collection[str] = (),
+        given: Mapping[int, Collection[str]] = MappingProxyType({}),
+    ) -> CodeType:
         """Return the code that defines again what the module had defined before a position.
 
-        None stands for the end of the module. *own* are the names of the program's modules.
+        Args:
+            position: None stands for the end of the module.
+            own: The names of the program's modules.
+            given: By `Evaluated.number`: globals that the code gets by a call of the global `GIVE`.
         """
         number = NOWHERE if position is None else position
-        body = list(definitions_before(self._tree.body, number, own))
+        body = list(definitions_before(self._tree.body, number, own, given))
         return self._relocation.relocate(self._compile(ast.Module(body, [])))
 
     def recreation(self, names: Iterable[str]) -> CodeType:
@@ -167,6 +178,19 @@ class RewrittenModule:
         if position not in self._defined:
             self._defined[position] = definitions_of(self._tree.body, position)
         return self._defined[position]
+
+    def evaluated(self, position: int | None) -> Sequence[Evaluated]:
+        """Tell what `definitions` evaluates; None stands for the end of the module."""
+        if position not in self._evaluated:
+            number = NOWHERE if position is None else position
+            self._evaluated[position] = tuple(evaluated_before(self._tree.body, number))
+        return self._evaluated[position]
+
+    def functions(self) -> Mapping[str, Sequence[Called]]:
+        """Tell what the functions of the module read, by their names."""
+        if self._functions is None:
+            self._functions = functions_by_name(self._tree.body)
+        return self._functions
 
     def reads(self, block: int, where: Suspension) -> Reads:
         """Tell what the rest of a block reads, with the functions that are made in the block."""

@@ -203,6 +203,29 @@ def test_what_cannot_be_saved_is_said_once_and_the_run_goes_on(folder):
     assert generations(folder) == []
 
 
+def test_a_class_that_could_not_be_defined_again_is_told_by_the_first_save(folder):
+    """While the program runs, once: which class, which name, and what to do. It runs on."""
+    (folder / "script.py").write_text(
+        "import resume, sys\n"
+        "start = len(sys.argv)\n"
+        "class Tally:\n"
+        "    total = start\n"
+        "del start\n"
+        "for k in range(3):\n"
+        "    resume.save()\n"
+        "print(Tally.total)\n"
+    )
+
+    ended = resumed(folder, "script.py")
+
+    assert ended.returncode == 0
+    assert (folder / "log").read_bytes() == b"1\n"
+    (told,) = ended.stderr.splitlines()
+    assert "could not save: the class Tally in __main__ reads start" in told
+    assert "that name is gone by now" in told
+    assert manifests(folder) == []
+
+
 def test_a_module_goes_on_as_well(folder):
     """`-m MODULE`, of a package with relative imports."""
     (folder / "pack").mkdir()
@@ -246,12 +269,13 @@ def test_the_saved_stack_is_shown_like_a_traceback(folder):
 
 
 def test_definitions_that_fail_on_the_way_back_are_told(folder):
-    """What they read is not there: the generation stays, and the text says what to do."""
+    """One refuses to be run twice: the generation stays, and the text says what to do."""
     text = (folder / "script.py").read_text()
     (folder / "script.py").write_text(
         text.replace(
             "class Tally:\n    total = 0",
-            "start = len(sys.argv)\nclass Tally:\n    total = start * 0",
+            "done = list(())\ndef once():\n    if done:\n        raise RuntimeError('twice')\n"
+            "    done.append(1)\nclass Tally:\n    once()\n    total = 0",
         )
     )
     left(folder, "script.py", "9")
@@ -259,7 +283,7 @@ def test_definitions_that_fail_on_the_way_back_are_told(folder):
     refused = resumed(folder, "script.py", "9")
 
     assert refused.returncode == 50
-    assert "NameError" in refused.stderr
+    assert "RuntimeError: twice" in refused.stderr
     assert "--fresh" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert len(generations(folder)) == 1

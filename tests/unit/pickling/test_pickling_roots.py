@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from there_and_back import fresh
 
-from resume.pickling import DecodeProblem, decode, encode
+from resume.pickling import DecodeProblem, decode, encode, first_root
+from resume.pickling.stream import Given
 
 
 class Holder:
@@ -33,6 +34,18 @@ class Interrupts:
 class Strict:
     def __setstate__(self, state):
         raise ValueError("older than me")
+
+
+class Unread(Given):
+    """Buffers whose sizes are known, and that nobody may look at."""
+
+    def __init__(self, encoded):
+        super().__init__([buffer.view for buffer in encoded.buffers])
+
+    def __getitem__(self, index):
+        raise AssertionError("a buffer is asked for")
+
+    read_into = __getitem__
 
 
 def test_the_stream_comes_in_pieces_of_bytes_and_nobody_joins_them():
@@ -248,3 +261,14 @@ def test_a_decode_problem_pickles():
 def test_only_our_bytes_are_read():
     with pytest.raises(ValueError, match="format"):
         decode(b"something else entirely, and long enough", [])
+
+
+def test_the_first_root_is_read_without_the_rest():
+    """Neither a class that is gone nor a buffer that cannot be had is in its way."""
+    roots = {".first": ("a", b"b" * 40_000), "big": bytes(200_000), "other": Holder()}
+    encoded = encode({**roots, "strict": Strict()}, anchors={"other": roots["other"]})
+    unread = Unread(encoded)
+
+    assert ("a", b"b" * 40_000) == first_root(encoded.stream, unread, ".first")
+    assert first_root(encoded.stream, unread, "big") is None
+    assert first_root(encode({}).stream, unread, ".first") is None

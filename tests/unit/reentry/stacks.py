@@ -20,6 +20,7 @@ from suspended import make, making, record_of
 
 from resume.frames import cells_of
 from resume.pickling import encode
+from resume.reentry.given import given_by
 from resume.reentry.putting import define, prepare, put_back
 from resume.reentry.records import FrameRecord
 from resume.reentry.reducers import suspension_of
@@ -151,13 +152,16 @@ def go_on(saved: Saved) -> dict[str, Any]:
     prepare(saved.layout)
     program = load_also(saved.also, definitions=10_000_000)
     piece = load("", into=program)
-    for name in saved.also:
-        define(program, name, saved.layout)
-    piece = load(saved.source, into=program, definitions=-2)
-    define(program, "piece", saved.layout)
-    maker = making(piece)
     buffers = [memoryview(bytearray(buffer)) for buffer in saved.buffers]
-    found = revive(Content(saved.stream, buffers), loops=0, live={}, own={"program": maker})
+    content = Content(saved.stream, buffers)
+    given = given_by(program, content)
+    for name in saved.also:
+        define(program, name, saved.layout, given)
+    piece = load(saved.source, into=program, definitions=-2)
+    define(program, "piece", saved.layout, given)
+    given.end()
+    maker = making(piece)
+    found = revive(content, loops=0, live={}, own={"program": maker})
     values = {**found.names, **found.hidden}
     frames = put_back(program, saved.layout, values, maker)
     READY[:] = [functools.partial(call, piece, record) for record in frames[1:]]

@@ -100,6 +100,38 @@ class Counted(Exception):
     @classmethod
     def quiet(cls):
         return cls.__new__(cls, 1)
+
+class Shared:
+    known = {}
+    def __new__(cls, name):
+        if name not in cls.known:
+            cls.known[name] = super().__new__(cls)
+        return cls.known[name]
+    def __init__(self, name):
+        self.name = name
+
+class Degrees(float):
+    def __new__(cls, value, unit):
+        made = super().__new__(cls, value + 1)
+        made.unit = unit
+        return made
+
+class Named(Shared):
+    __slots__ = ("more",)
+
+class Steps(list):
+    def __new__(cls, first):
+        return super().__new__(cls)
+    def __init__(self, first):
+        super().__init__([first])
+
+class Telling:
+    def __new__(cls, size):
+        made = super().__new__(cls)
+        made.sizes = [size]
+        return made
+    def __getnewargs__(self):
+        return (7,)
 """
 
 
@@ -118,6 +150,25 @@ def there():
         return decode(encoded.stream, [], own={"program": making(after)}).values["all"]
 
     return run
+
+
+def test_an_object_is_made_without_the_new_of_its_class(there):
+    """It would be called without its arguments, give a shared object, or count once more."""
+    rename = "[n for n in [Named('b')] if not n.__init__('c')][0]"
+    one, degrees, steps, named = there("Shared('a')", "Degrees(3.5, 'C')", "Steps(4)", rename)
+
+    assert ("Shared", "a") == (type(one).__name__, one.name)
+    assert {} == type(one).known
+    assert (4.5, "C", "Degrees") == (degrees, degrees.unit, type(degrees).__name__)
+    assert [4] == steps
+    assert "c" == named.name
+
+
+def test_a_class_that_tells_what_its_new_gets_is_asked(there):
+    (telling,) = there("Telling(5)", changes="Telling.sizes = None")
+
+    assert [5] == telling.sizes
+    assert [7] == type(telling).__new__(type(telling), *telling.__getnewargs__()).sizes
 
 
 def test_a_class_that_answers_for_all_attributes_comes_back(there):
