@@ -38,7 +38,7 @@ class Resume(Contender):
     """`Checkpoint` as it is when nothing is asked for."""
 
     name = "resume"
-    needs = ("resume",)
+    needs = ("resume.checkpoint",)  # `resume` itself imports it when it is asked for
     syncs_itself = True
     goes_on = True
     asked: dict[str, Any] = {}
