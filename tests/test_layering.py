@@ -16,7 +16,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 PACKAGE = CHECKOUT / "resume"
 
 ROWS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "types", "units", "interpreter", "notices"}),
+    frozenset({"errors", "types", "units", "interpreter", "notices", "place"}),
     frozenset({"frames", "rewrite", "pickling", "rng", "triggers", "store", "tracked"})
     | {"call", "custom", "generators", "position", "registry", "results", "settings"},
     # a whole state: what it is, whose it is, and where in its loops

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from resume.errors import ResumeError
 from resume.interpreter import unseen
+from resume.place import folder_meant
 from resume.points import ignore, listen
 from resume.script.options import NoSaving, Running, RunOptions
 from resume.units import parse_seconds
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
     from resume.execution import Execution
     from resume.reentry.iterators import Iteration
 
-_FOLDER = ".checkpoints"
 _RATE = "30s"
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9._@-]+")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_@-][A-Za-z0-9._@-]{,99}(?<!\.)")
+"""The folder of such a checkpoint begins with its name."""
 
 
 class ScriptSaving(NoSaving):
@@ -59,19 +60,14 @@ class ScriptSaving(NoSaving):
 
     def _may_have_state(self) -> bool:
         """Whether a look into the folder of checkpoints is worth the time that it takes."""
-        said = self.options.folder or os.environ.get("RESUME_DIR")
-        here = Path.cwd()
-        folders = [here / said] if said else [each / _FOLDER for each in (here, *here.parents)]
-        for folder in folders:
-            try:
-                names = os.listdir(folder)  # noqa: PTH208 - names are all that is asked
-            except OSError:
-                continue
-            if not _PLAIN_NAME.fullmatch(self._name):
-                return True
-            if any(name.partition("@")[0] == self._name for name in names):
-                return True
-        return False
+        folder, _ = folder_meant(self.options.folder)
+        try:
+            names = os.listdir(folder)  # noqa: PTH208 - names are all that is asked
+        except OSError:
+            return False
+        if not _PLAIN_NAME.fullmatch(self._name):
+            return bool(names)
+        return any(name.startswith(self._name) for name in names)
 
     def _line(self) -> Engine:
         from resume.script.machinery import line_of  # noqa: PLC0415 - see above

@@ -7,35 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from resume.errors import ConfigError
+from resume.place import folder_meant
 from resume.store import layout
-
-FOLDER = ".checkpoints"
-_VCS = (".git", ".hg", ".svn", ".jj", ".bzr", "_darcs", ".fslckout")
 
 
 def find_folder(explicit: str | Path | None, start: Path | None = None) -> tuple[Path, bool]:
-    """The store's folder, absolute, and whether it was found above *start*.
-
-    `folder=` > `RESUME_DIR` > the nearest `.checkpoints` from *start* (default: the working folder)
-    up to the root of its version control (without one: *start* alone) > a new one in *start*.
-    Nothing is created.
-    """
-    here = Path.cwd() if start is None else Path(start).absolute()
-    said = explicit or os.environ.get("RESUME_DIR")
-    if said:
-        return here / Path(said).expanduser(), False
-    for folder in _upwards(here):
-        if (folder / FOLDER).is_dir():
-            return folder / FOLDER, folder != here
-    return here / FOLDER, False
-
-
-def _upwards(here: Path) -> list[Path]:
-    above = [here, *here.parents]
-    for depth, folder in enumerate(above):
-        if any((folder / mark).exists() for mark in _VCS):
-            return above[: depth + 1]
-    return [here]
+    """The store's folder, absolute, and whether it was found above *start*; see `folder_meant`."""
+    said = None if explicit is None else os.fspath(explicit)
+    folder, is_above = folder_meant(said, None if start is None else os.fspath(start))
+    return Path(folder), is_above
 
 
 def names(folder: Path) -> list[str]:

@@ -226,6 +226,17 @@ def test_a_class_that_could_not_be_defined_again_is_told_by_the_first_save(folde
     assert manifests(folder) == []
 
 
+def test_a_rank_above_0_goes_on_from_a_checkpoint_of_its_own(folder):
+    """Its name is longer than that of the script."""
+    expected = plain_log(folder)
+
+    left(folder, "script.py", "9", RANK="2")
+    last = resumed(folder, "script.py", "9", RANK="2")
+
+    assert "resuming script-rank2 at line 12" in last.stderr
+    assert (folder / "log").read_bytes() == expected
+
+
 def test_a_module_goes_on_as_well(folder):
     """`-m MODULE`, of a package with relative imports."""
     (folder / "pack").mkdir()
