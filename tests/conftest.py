@@ -18,6 +18,19 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell ignores it for what it runs in the background, and so would every program run here.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+SHARES = 3
+"""Pythons that are supported. Of many like cases each runs its share, and all run on some."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before the cases that are not asked for are left out
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of the cases marked `shared`, those that another Python runs are slow ones on this."""
+    for item in items:
+        if item.get_closest_marker("shared"):
+            case = sum(item.callspec.indices.values())  # type: ignore[attr-defined]
+            if (case + sys.version_info.minor) % SHARES:
+                item.add_marker("slow")
+
 
 @pytest.fixture(autouse=True)
 def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -78,6 +78,7 @@ def test_the_tests_know_every_code_block():
     assert len(set(PYTHON.values())) == len(PYTHON)
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize("name", ["primes", "walk", "estimate", "dice"])
 def test_a_python_block_killed_and_rerun_prints_the_same(name, tmp_path):
     """Killed in the 1st, 6th and 2nd commit of its runs, it ends as the uninterrupted one."""

@@ -25,6 +25,15 @@ def program(request):
     return request.param
 
 
+@pytest.mark.parametrize(
+    "program",
+    # PyTorch is not installed for every Python
+    [
+        pytest.param(each, id=each.name, marks=[] if "torch" in each.needs else pytest.mark.shared)
+        for each in ALL
+    ],
+    indirect=True,
+)
 def test_goes_on_as_if_nothing_had_happened(program, machine, tmp_path):
     """With little work: stdout, stderr, files and exit status, undisturbed and stopped."""
     stops = 0 if program.lifetimes else 6

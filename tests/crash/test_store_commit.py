@@ -80,6 +80,7 @@ def bodies_without_a_name(folder: Path) -> int:
     return len(bodies - named)
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize("earlier", [0, 1, 2])
 def test_killed_at_any_disk_operation(tmp_path, earlier):
     """SIGKILL ahead of, or amid, each operation: old or new, and the next writer tidies up."""
@@ -103,6 +104,7 @@ def test_killed_at_any_disk_operation(tmp_path, earlier):
     assert {"create", "write", "fsync", "link", "rename", "sync_folder"} <= set(steps)
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize("lasting", [False, True], ids=["once", "from then on"])
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS])
 @pytest.mark.parametrize("earlier", [0, 2])

@@ -43,6 +43,7 @@ def run_armed(*words: str, **options) -> tuple[Ended, list[str]]:
     return done, record.read_text().split(maxsplit=2) if record.exists() else []
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize("what", SCRIPTS)
 def test_a_script_behaves_the_same_while_saves_are_due(what):
     """The timer, its line events and the points change nothing that the script shows."""

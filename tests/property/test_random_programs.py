@@ -29,6 +29,7 @@ def proved(seed, machine, folder, stops):
     return prove(program_at(path), machine, folder, scale=None, stops=stops, seed=seed)
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize("seed", range(30))
 def test_random_programs_go_on_as_if_nothing_had_happened(seed, machine, tmp_path):
     """Undisturbed, and stopped at places drawn over the whole run."""

@@ -26,6 +26,7 @@ def check(nursery, scratch, seeds):
     assert ends["equal"] >= SHARE_OF_EQUAL * ends.total(), ends
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize("first", range(0, 30, SEEDS_A_TEST))
 def test_thirty_seeds(nursery, scratch, first):
     """Thirty programs, each killed at up to a dozen moments, some of them three times."""

@@ -22,6 +22,7 @@ def programs(*outcomes):
     )
 
 
+@pytest.mark.shared
 @programs("equal")
 def test_killed_at_any_moment_the_rerun_ends_equal(nursery, scratch, name):
     """After a kill at any save or between saves, and after two more, the result is the same."""
@@ -32,6 +33,7 @@ def test_killed_at_any_moment_the_rerun_ends_equal(nursery, scratch, name):
     assert whole.report["commits"] > 0
 
 
+@pytest.mark.shared
 @programs("equal")
 def test_killed_after_eight_first_saves_it_still_ends(nursery, scratch, name):
     """A program that dies at each first save of eight lives goes on by one save a life."""
@@ -43,6 +45,7 @@ def test_killed_after_eight_first_saves_it_still_ends(nursery, scratch, name):
     assert judge(truth, ended) == "equal", (truth, ended)
 
 
+@pytest.mark.shared
 @programs("equal")
 def test_finished_program_rerun_three_times_writes_nothing(nursery, scratch, name):
     """Reruns of a finished program give its result again and leave every file as it was."""
@@ -58,6 +61,7 @@ def test_finished_program_rerun_three_times_writes_nothing(nursery, scratch, nam
         assert listing(scratch) == files
 
 
+@pytest.mark.shared
 @programs("equal-or-refused")
 def test_killed_at_any_moment_the_rerun_is_equal_or_refused(nursery, scratch, name):
     """What the rules cannot make exact ends equal or with an error, never with another result."""
@@ -103,6 +107,7 @@ def primes(count):
     return found
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize("left", range(1, 10))
 def test_primes_killed_then_eleven_then_sixteen(nursery, scratch, left):
     """Killed with n=4 left, the same call ends with 11 primes; then n=5 gives 16."""

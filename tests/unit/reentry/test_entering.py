@@ -21,6 +21,7 @@ from resume.rewrite import Entry
 PROGRAMS = {**CONSTRUCTS, **PROGRAMS}
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_goes_on_from_every_line(name):
     machine = every_line(PROGRAMS[name])
@@ -29,6 +30,7 @@ def test_goes_on_from_every_line(name):
     assert machine.points >= 5
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_goes_on_any_number_of_times(name):
     """What goes on is stopped again a few lines later, and again, until the end."""

@@ -96,6 +96,7 @@ def restored(source, name, layout, content):
 ALL = {**CONSTRUCTS, **PROGRAMS}
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize("name", ALL)
 def test_any_line_of_a_program_is_saved_and_goes_on(name):
     source = ALL[name]

@@ -15,6 +15,7 @@ from resume.errors import RestoreError
 from resume.rewrite import MADE, Entry, Suspension, rewrite
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_goes_on_from_every_safe_point(name):
     """Stopped at each safe point in turn, the program notes what the undisturbed one notes."""
@@ -23,6 +24,7 @@ def test_goes_on_from_every_safe_point(name):
     assert points >= 5
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_residuals_are_stopped_and_go_on_like_any_code(name):
     """A frame that goes on in a residual can be stopped again: the ids in it are the same."""

@@ -230,6 +230,7 @@ def assert_hash_is_right(store, manifest):
     assert store.verify() == []
 
 
+@pytest.mark.shared
 @pytest.mark.usefixtures("any_disk_is_fast")
 @pytest.mark.parametrize("compress", ["auto", "none", 1])
 @pytest.mark.parametrize("memory", [PIECE, 12 * MIB, 256 * MIB])
