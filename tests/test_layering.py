@@ -30,7 +30,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"run", "null", "loading", "execution"}),
     # the user's handles
     frozenset({"checkpoint", "resumable", "script"}),
-    frozenset({"sweep"}),
+    frozenset({"sweep", "proving"}),
     frozenset({"cli", "integrations"}),
 )
 """Low to high. An import points to a lower row, or stays in its own room."""

@@ -18,6 +18,7 @@ from resume.cli.gc import gc
 from resume.cli.key import key
 from resume.cli.log import log
 from resume.cli.ls import ls
+from resume.cli.prove import prove
 from resume.cli.rm import rm
 from resume.cli.run import run
 from resume.cli.show import show
@@ -62,5 +63,5 @@ def main() -> None:
     """
 
 
-for _command in (run, ls, show, log, diff, verify, rm, gc, key, doctor, demo):
+for _command in (run, prove, ls, show, log, diff, verify, rm, gc, key, doctor, demo):
     main.add_command(_command)

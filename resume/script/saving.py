@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from resume.engine import Engine
     from resume.execution import Execution
     from resume.reentry.iterators import Iteration
+    from resume.script.telling import Teller
 
 _RATE = "30s"
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_@-][A-Za-z0-9._@-]{,99}(?<!\.)")
@@ -45,6 +46,7 @@ class ScriptSaving(NoSaving):
         self._execution: Execution | None = None
         self._iteration: Iteration | None = None
         self._making = _thread.allocate_lock()
+        self._teller = _teller()
 
     # -- before the program begins
 
@@ -108,13 +110,14 @@ class ScriptSaving(NoSaving):
         """Go on from the saved state, or from the beginning."""
         self._running = running
         listen(self.ask)
-        if not self._may_have_state():
-            return code
-        try:
-            return self._go_on(running) or code
-        except ResumeError as why:
-            sys.stderr.write(f"resume: {why}\n")
-            raise SystemExit(why.exit_code) from None
+        if self._may_have_state():
+            try:
+                code = self._go_on(running) or code
+            except ResumeError as why:
+                sys.stderr.write(f"resume: {why}\n")
+                raise SystemExit(why.exit_code) from None
+        self._tell("begin")
+        return code
 
     def _go_on(self, running: Running) -> CodeType | None:
         from resume.script.machinery import check_sources  # noqa: PLC0415 - see above
@@ -165,23 +168,48 @@ class ScriptSaving(NoSaving):
 
     def at_point(self, frame: FrameType) -> bool:
         """Save here, if the program can be gone on from here."""
-        return self.execution().save(frame, "sync", at_line=True)
+        return self._saved(frame, "sync", at_line=True)
 
     def ask(self, frame: FrameType, trigger: str) -> None:
         """Save in a call that the program makes: `resume.sync()`, `resume.save()`."""
         if trigger == "save" or self.wait_s() == 0.0:  # else nothing is imported for it
-            self.execution().save(frame, trigger, at_line=False)
+            self._saved(frame, trigger, at_line=False)
+
+    def _saved(self, frame: FrameType, trigger: str, *, at_line: bool) -> bool:
+        done = self.execution().save(frame, trigger, at_line=at_line)
+        if done:
+            self._tell("save")
+        return done
 
     def ended(self, raised: BaseException | None) -> None:
         """Remove what is saved, if the program ended well."""
         ignore(self.ask)
-        execution = self._execution
-        if execution is None:
+        is_good = raised is None or (isinstance(raised, SystemExit) and raised.code in (None, 0))
+        if self._execution is not None and is_good:
+            self._execution.finish()
+        elif self._execution is not None:
+            self._execution.close()
+        self._tell("end")
+
+    def _tell(self, event: str) -> None:
+        if self._teller is None:
             return
-        if raised is None or (isinstance(raised, SystemExit) and raised.code in (None, 0)):
-            execution.finish()
-        else:
-            execution.close()
+        reasons = dict(self._running.reasons()) if self._running is not None else {}
+        newest = None
+        if self._execution is not None:
+            newest = self._execution.engine.last
+            for reason, count in self._execution.postponed.items():
+                reasons[reason] = reasons.get(reason, 0) + count
+        self._teller.tell(event, newest.number if newest is not None else None, reasons)
+
+
+def _teller() -> Teller | None:
+    folder = os.environ.get("RESUME_PROOF")
+    if not folder:
+        return None
+    from resume.script.telling import Teller  # noqa: PLC0415 - json: 3 ms
+
+    return Teller(folder)
 
 
 def _name_of(options: RunOptions) -> str:
