@@ -205,9 +205,10 @@ def _is_special(name: str) -> bool:
 
 
 def _holds_more(function: Any) -> bool:
-    """Whether a function that comes by name has defaults or attributes, or a cache its contents."""
+    """Whether a function that comes by name has defaults or attributes, or a cache what it did."""
     if isinstance(function, caches.KIND):
-        return bool(function.cache_info().currsize)  # type: ignore[attr-defined]
+        told, inner = function.cache_info(), function.__wrapped__  # type: ignore[attr-defined]
+        return bool(told.hits or told.misses or getattr(inner, "__defaults__", None))
     if not isinstance(function, types.FunctionType):
         return False
     has_own = function.__defaults__ or function.__kwdefaults__ or function.__dict__

@@ -108,12 +108,12 @@ class Taking:
             return NotImplemented
         if module in self.whole and self._comes_by_name(module, qualname, thing):
             return by_name, (module, qualname)
-        contents = [] if id(thing) in self.emptied else caches.contents_of_cache(thing)
+        state = None if id(thing) in self.emptied else caches.state_of_cache(thing)
         if self._comes_by_name(module, qualname, thing):
-            return by_name, (module, qualname), contents, None, None, caches.fill_cache
+            return by_name, (module, qualname), state, None, None, caches.fill_cache
         how = thing.cache_parameters()
         args = (thing.__wrapped__, how["maxsize"], how["typed"])
-        return functions.cached_function, args, contents, None, None, caches.fill_cache
+        return functions.cached_function, args, state, None, None, caches.fill_cache
 
     # -- cells
 

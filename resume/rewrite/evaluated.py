@@ -107,6 +107,9 @@ def _look(statement: ast.stmt, seen: _Seen) -> None:
                 _take([decorator], seen, is_needed=False)
             _class(statement, seen)
         case ast.FunctionDef() | ast.AsyncFunctionDef():
+            _take(statement.decorator_list, seen, is_needed=False)
+            if statement.decorator_list:
+                _take(_defaults(statement), seen, is_needed=False)
             _signature(statement, seen, set())
         case ast.If():
             _take([statement.test], seen)

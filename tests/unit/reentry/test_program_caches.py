@@ -37,6 +37,7 @@ for turn in range(3):
     result.append([len(asked), fib(3, scale=2), fib(1), tool.square(3), add(1)])
     fib(10 + turn)
     add(turn)
+    result.append([*fib.cache_info(), *Tool.square.cache_info(), *add.cache_info()])
 result.append([len(asked), fib.cache_info().currsize, asked])
 """
 
@@ -92,7 +93,7 @@ for turn in range(2):
 def test_a_full_cache_lets_go_of_what_was_not_used_for_longest():
     import functools
 
-    from resume.reentry.caches import contents_of_cache, fill_cache
+    from resume.reentry.caches import fill_cache, state_of_cache
 
     asked = []
 
@@ -104,9 +105,58 @@ def test_a_full_cache_lets_go_of_what_was_not_used_for_longest():
     old("a"), old("b"), old("c"), old("a")
     del asked[:]
 
-    fill_cache(new, contents_of_cache(old))
+    fill_cache(new, state_of_cache(old))
     assert [] == asked
+    assert old.cache_info() == new.cache_info()
     new("d"), new("a"), new("c"), new("b")
 
     assert ["d", "b"] == asked
     assert "a" == new("a")
+
+
+def test_counts_come_back_whatever_they_count():
+    """Calls that raised are misses without a result; a cache that was cleared counts anew."""
+    source = """
+import functools
+from pieces import sync
+result = []
+size = sum([3])
+@functools.lru_cache(HOW)
+def inverse(n, *, by=size):
+    for _ in [1]:
+        return by / n
+for turn in range(4):
+    for n in [0, 1, turn, 0, 1]:
+        try:
+            inverse(n)
+        except ZeroDivisionError:
+            result.append("no")
+    sync()
+    size += 1
+    result.append([*inverse.cache_info(), inverse(2)])
+    if turn == 2:
+        inverse.cache_clear()
+"""
+    for how, at in [("None", 3), ("2", 3), ("None", 4), ("0", 2)]:
+        text = source.replace("HOW", how)
+        names = {"__name__": "piece"}
+        with the_stop(lambda: None):
+            exec(text, names)
+
+        assert names["result"] == go_on(run_to_stop(text, at=at))["result"], how
+
+
+def test_no_restore_takes_long_for_counts(monkeypatch):
+    import functools
+
+    from resume.reentry import caches
+
+    monkeypatch.setattr(caches, "MOST_HITS", 7)
+    monkeypatch.setattr(caches, "MOST_MISSES", 5)
+    old, new = (functools.lru_cache(None)(lambda n: n) for _ in range(2))
+    for n in [*range(9), *[3] * 30]:
+        old(n)
+
+    caches.fill_cache(new, caches.state_of_cache(old))
+
+    assert (7, 5, None, 9) == new.cache_info()
