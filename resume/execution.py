@@ -199,6 +199,8 @@ class Execution:
             reducers=current_reducers(),
             beside=self._settings.background and trigger != "save",
         )
+        for name, why in self._state.left_out.items():
+            self._say(f"not saved: {name}: {why}. A rerun goes on without it")
 
     def _hear(self) -> None:
         """Wait for the save before; where it failed it is said, and this one is made all the same.
@@ -322,6 +324,8 @@ class Execution:
             "↻ resuming %s at line %d of %s (generation %d)",
             self.engine.name, innermost.line, where, generation.manifest.number,
         )  # fmt: skip
+        for name in generation.layout["process"]["left_out"]:
+            self._say(f"not saved, and not there now: {name}")
 
     # -- the end
 

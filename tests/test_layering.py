@@ -181,8 +181,8 @@ def test_store_and_command_line_cannot_unpickle(room):
 @pytest.mark.parametrize(
     ("attributes", "rooms"),
     [
-        # a warning looks for the line of the user's that it is about
-        ({"_getframe", "currentframe"}, {"frames", "notices"}),
+        # a warning looks for the line of the user's that it is about; whose code has called
+        ({"_getframe", "currentframe"}, {"frames", "interpreter", "notices"}),
         # an error's traceback holds frames, too, but none that runs
         ({"f_locals"}, {"frames", "pickling"}),
     ],

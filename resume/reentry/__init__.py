@@ -13,8 +13,10 @@ of records again. It writes nothing: a state goes to disk by the engine, like an
 - `reducers.py`: functions, generators and classes of the program in the one graph; `files.py`,
   `caches.py`, `things.py`: what else plain pickle does not bring back as it was.
 - `roots.py`: the program's state as named roots, and the account of them; `names.py`: which names
-  are state; `fates.py`: what becomes of a variable that cannot be saved; `process.py`: settings.
+  are state; `fates.py`: what becomes of a variable that cannot be saved.
 - `given.py`: what definitions read when they run again.
+- `process.py`: what is set in the process; `beginning.py`: since the program began; `loggers.py`,
+  `at_exit.py`, `standard_input.py`: what `logging` and `atexit` were told, and what was read.
 - `putting.py`: decoded values back into modules, classes and frames.
 - `arm.py`: wait for the next statement of rewritten code when a save is due.
 """

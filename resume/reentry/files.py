@@ -14,13 +14,14 @@ which no one can open again.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import functools
 import gc
 import io
 import os
 import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -143,36 +144,55 @@ def place_of(file: Any) -> int:
     except OSError as why:
         if type(file) is not io.TextIOWrapper:
             raise Unsavable(f"the file {file.name!r} does not tell where it is: {why}") from why
-    place = _stepped_place(file)
-    if place is None:
-        raise Unsavable(
-            f"the text file {file.name!r} is stepped by next(), and does not tell where it is"
-        )
-    return place
+    return stepped_place(file)
 
 
-def _stepped_place(file: Any) -> int | None:
+def stepped_place(file: Any, dry_end: Callable[[], bytes] | None = None) -> int:
     """Where a text file stands that somebody steps by `next`; it is there again behind this.
 
     What is left of the piece that was decoded is read, and looked for at the end of that piece.
+
+    Args:
+        file: It.
+        dry_end: Where it is a pipe that gives nothing just now: the last bytes that it gave.
+
+    Raises:
+        Unsavable: It cannot be found out; where its encoding is why, nothing was read.
     """
+    if file.encoding.lower().replace("_", "-") in _STATELESS:
+        left, end = _left_of(file) if dry_end is None else _left_of_pipe(file)
+        if dry_end is None:
+            before = os.pread(file.fileno(), min(end, _PIECE_BYTES), max(0, end - _PIECE_BYTES))
+        else:
+            before = dry_end()
+        place = _place_before(file, before, left)
+        if place is not None:
+            file.seek(end - len(before) + place)
+            return end - len(before) + place
+    raise Unsavable(
+        f"the text file {file.name!r} is stepped by next(), and does not tell where it is"
+    )
+
+
+def _left_of(file: Any) -> tuple[str, int]:
+    """What is left of the decoded text, and where its bytes end."""
     end = file.buffer.tell()
     left = ""
     while (char := file.read(1)) and file.buffer.tell() == end:
         left += char
-    before = os.pread(file.fileno(), _PIECE_BYTES, max(0, end - _PIECE_BYTES))
-    before = before[: min(end, _PIECE_BYTES)]
-    place = _place_before(file, before, left)
-    found = None if place is None else end - len(before) + place
-    if found is not None:
-        file.seek(found)
-    return found
+    return left, end
+
+
+def _left_of_pipe(file: Any) -> tuple[str, int]:
+    left = ""
+    with contextlib.suppress(UnicodeDecodeError):  # it had given half of a character
+        while char := file.read(1):
+            left += char
+    return left, file.buffer.tell()
 
 
 def _place_before(file: Any, piece: bytes, left: str) -> int | None:
     """Where in *piece* that begins which decodes to *left*; None where it is nowhere."""
-    if file.encoding.lower().replace("_", "-") not in _STATELESS:
-        return None
     shortest = len(left.encode(file.encoding, file.errors))
     most = shortest + left.count("\n") + _LONGEST_CHAR
     for newline in _newlines_by_looks(file):

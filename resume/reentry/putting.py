@@ -81,7 +81,14 @@ def put_back(
         kind = look_up(program[module].namespace, qualname)
         for name, root in attributes.items():
             type.__setattr__(kind, name, _value(values, root))
-    process.apply_held(_value(values, PROCESS))
+    process.apply_held(
+        {
+            name.removeprefix(PROCESS): value
+            for name, value in values.items()
+            if name.startswith(PROCESS)
+        },
+        [each.name for each in program],
+    )
     frames = _frames(layout, values)
     for record in frames:
         if record.block == 0:

@@ -25,7 +25,7 @@ from resume.pickling import functions
 from resume.pickling.builders import bound
 from resume.pickling.functions import contents_of, fill_cell, fills_of, state_of
 from resume.pickling.session import Rebuild, Reducer, Session, Unsavable
-from resume.reentry import caches, files, things
+from resume.reentry import caches, files, loggers, things
 from resume.reentry.contexts import acts_on_process
 from resume.reentry.files import SLOT
 from resume.reentry.iterators import Counted
@@ -70,7 +70,7 @@ class Taking:
         if kind in own or issubclass(kind, type):
             found: Reducer = own.get(kind, self._class)
             return found
-        return things.look(kind, self.program)
+        return loggers.look(kind) or things.look(kind, self.program)
 
     # -- functions
 

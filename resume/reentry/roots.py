@@ -30,7 +30,8 @@ from resume.reentry.reducers import Taking, parted, plain_fields
 from resume.types import Skipped
 
 CELLS = ".cells"
-PROCESS = ".process"
+PROCESS = ".process "
+"""Before the name of what is set in the process: each is a root of its own."""
 Fates = dict[tuple[int | str, str], Fate]
 """By depth of a frame (or name of a module) and variable: what becomes of it."""
 
@@ -73,6 +74,8 @@ class ProgramState:
         self._giving = Giving(program)
         self._emptied: list[Any] = []
         """Caches of functions (`lru_cache`) that hold what cannot be saved: they begin anew."""
+        self.left_out: dict[str, str] = {}
+        """What is set in the process, can be missed, and cannot be saved: its name, and why."""
 
     def take(
         self, frames: Sequence[FrameRecord], running: Mapping[int, FrameRecord] | None = None
@@ -112,7 +115,10 @@ class ProgramState:
         Raises:
             UnpicklableError: One of them is needed, and nothing can make it again.
         """
-        failed = [skip for skip in skipped if skip.name != CELLS]
+        skipped = list(skipped)
+        missed = [skip for skip in skipped if _can_be_missed(skip.name)]
+        self.left_out |= {skip.name.removeprefix(PROCESS): skip.why for skip in missed}
+        failed = [skip for skip in skipped if skip.name != CELLS and skip not in missed]
         full = [taken.roots[skip.name] for skip in failed]
         if emptied := [each for each in full if isinstance(each, caches.KIND)]:
             self._emptied += emptied
@@ -184,7 +190,9 @@ class ProgramState:
             account.add_module(module.name, parts[module.name], names)
         for depth in range(len(frames)):
             account.add_frame(depth)
-        account.roots[PROCESS] = process.held(account.entered)
+        every = [each.name for each in self._program] if self._modules is None else []
+        held = process.held(account.entered, every)
+        account.roots |= {PROCESS + name: held[name] for name in held if name not in self.left_out}
         account.roots[CELLS] = tuple(account.cells.values())
         look = Taking(
             self._program,
@@ -196,10 +204,12 @@ class ProgramState:
             {each.name for each in self._program} - {each.name for each in self._state_modules()},
             set(map(id, self._emptied)),
         )
+        settings = process.plain(is_whole=self._modules is None)
+        layout = account.layout({**settings, "left_out": sorted(self.left_out)})
         roots = account.roots
         if self._modules is None and (given := self._giving.take(names, account.positions, look)):
             roots = {ROOT: given, **roots}
-        return Taken(roots, look.look, account.layout(), account.places)
+        return Taken(roots, look.look, layout, account.places)
 
     def _defined(self, module: LoadedModule, parts: Mapping[str, ModuleNames]) -> Collection[str]:
         """Globals that are there before the decode: all of a module that is no state."""
@@ -220,6 +230,11 @@ def _contents(record: FrameRecord) -> list[tuple[str, Any]]:
 def _is_in_cell(skip: Skipped, taken: Taken, frames: Sequence[FrameRecord]) -> bool:
     place, name = taken.places.get(skip.name, ("", ""))
     return not isinstance(place, str) and name in frames[place].cells
+
+
+def _can_be_missed(root: str) -> bool:
+    setting = root.removeprefix(PROCESS)
+    return setting != root and setting.split(" ", maxsplit=1)[0] not in process.NEEDED
 
 
 def _unplaced(skip: Skipped) -> Exception:
@@ -253,10 +268,10 @@ class _Account:
         self._numbers: dict[int, int] = {}
         self._contents: set[int] = set()
 
-    def layout(self) -> dict[str, Any]:
+    def layout(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """What the manifest keeps."""
         return {
-            "process": process.plain(),
+            "process": settings,
             "modules": self._modules,
             "classes": self._classes,
             "frames": self._stack,

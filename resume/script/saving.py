@@ -20,6 +20,7 @@ from resume.errors import ResumeError
 from resume.interpreter import unseen
 from resume.place import folder_meant
 from resume.points import ignore, listen
+from resume.reentry import beginning
 from resume.script.options import NoSaving, Running, RunOptions
 from resume.units import parse_seconds
 
@@ -109,6 +110,7 @@ class ScriptSaving(NoSaving):
     def begin(self, code: CodeType, running: Running) -> CodeType:
         """Go on from the saved state, or from the beginning."""
         self._running = running
+        beginning.note()
         listen(self.ask)
         if self._may_have_state():
             try:

@@ -21,9 +21,7 @@ EVENT_LOOPS = {"below_c_code", "coroutines"}
 
 
 NOT_YET = {
-    "argparse_main": "the place in standard input is not saved",
     "decorators": "what `cache_info()` counts is not saved",
-    "log_to_file": "what `logging` was told is not saved",
     "object_lifetimes": "objects of frames that were left end at another time",
     "set_order": "not every order of a set can be made again",
     "traceback_texts": "an exception that is held loses its traceback",

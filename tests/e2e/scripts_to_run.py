@@ -164,6 +164,40 @@ SCRIPTS = {
         for line in sys.stdin:
             print(line.strip().upper())
         """,
+    "stdin as it looks": """
+        import io, sys
+        pipe = sys.stdin.buffer.raw
+        print(sys.stdin, sys.stdin.buffer, pipe, sys.stdin is sys.__stdin__, sys.stdin.mode)
+        print(type(sys.stdin), type(sys.stdin.buffer), sys.stdin.seekable(), sys.stdin.readable())
+        print(sys.stdin.fileno(), sys.stdin.isatty(), sys.stdin.newlines, pipe.closefd, pipe.name)
+        for act in (sys.stdin.tell, sys.stdin.buffer.tell, lambda: sys.stdin.seek(0)):
+            try:
+                act()
+            except OSError as why:
+                print("no seek")
+        print(len(sys.stdin.buffer.peek()), [sys.stdin.read(3), next(sys.stdin)], input())
+        print(sys.stdin.readlines(), sys.stdin.buffer.read(), sys.stdin.read())
+        sys.stdin.close()
+        print(sys.stdin.closed, pipe.closed)
+        try:
+            input()
+        except ValueError as why:
+            print(why)
+        """,
+    "exit handlers that are wrong": """
+        import atexit
+        print(atexit.register.__name__, atexit.register.__module__, atexit.register.__doc__)
+        print(atexit.register(len) is len)
+        atexit.unregister(len)
+        for words in ((), (5,)):
+            try:
+                atexit.register(*words)
+            except TypeError as why:
+                print(why, why.__traceback__.tb_next)
+        @atexit.register
+        def bad():
+            1 / 0
+        """,
     "warnings and where they stand": """
         import warnings
         def old(level):
