@@ -24,9 +24,14 @@ _PACKAGE = str(Path(__file__).parent) + os.sep
 class _LastResort(logging.Handler):
     """Writes to the current stderr, and only while the program has no handler that would."""
 
+    is_alone = False
+    """Our lines are no lines of the program, whatever handlers it has."""
+
     def emit(self, record: logging.LogRecord) -> None:
         others = [h for h in _logger.handlers if h is not self]
-        if others or logging.getLogger().handlers or sys.stderr is None:
+        if not self.is_alone:
+            others += logging.getLogger().handlers
+        if others or sys.stderr is None:
             return
         with contextlib.suppress(OSError, ValueError):  # the terminal is gone: the work goes on
             _write_line(sys.stderr, record.getMessage())
@@ -41,13 +46,21 @@ def _write_line(stream: TextIO, line: str) -> None:
     stream.flush()
 
 
-def install() -> None:
-    """Make sure that lines reach the user; safe to call any number of times."""
-    if any(isinstance(handler, _LastResort) for handler in _logger.handlers):
-        return
-    _logger.addHandler(_LastResort())
-    if _logger.level == logging.NOTSET and not logging.getLogger().handlers:
-        _logger.setLevel(logging.INFO)
+def install(*, apart: bool = False) -> None:
+    """Make sure that lines reach the user; safe to call any number of times.
+
+    Args:
+        apart: The program knows nothing of us: what it logs is to hold no line of ours.
+    """
+    if apart:
+        _logger.propagate = False
+    ours = [handler for handler in _logger.handlers if isinstance(handler, _LastResort)]
+    if not ours:
+        ours = [_LastResort()]
+        _logger.addHandler(ours[0])
+        if _logger.level == logging.NOTSET and (apart or not logging.getLogger().handlers):
+            _logger.setLevel(logging.INFO)
+    ours[0].is_alone = ours[0].is_alone or apart
 
 
 def is_quiet() -> bool:

@@ -35,7 +35,7 @@ def line_of(name: str, options: RunOptions) -> Engine:
 
 def execution_of(name: str, options: RunOptions, running: Running) -> Execution:
     """Make what saves a script, and brings it back."""
-    notices.install()
+    notices.install(apart=True)
     engine = _engine(name, options)
     engine.choose_line(_call(options))
     return Execution(

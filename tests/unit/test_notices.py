@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +53,17 @@ def test_a_program_with_logging_gets_each_line_once_in_its_own_format(run_progra
     done = run(run_program, before)
 
     assert lines(done) == [f"resume/INFO/fit: {LINE}"]
+
+
+def test_a_program_that_knows_nothing_of_us_finds_no_line_of_ours_in_its_log(run_program):
+    """Whatever it logs, and wherever to: our lines are on stderr."""
+    before = 'logging.basicConfig(filename="log", level="INFO", format="%(name)s")'
+    apart = "from resume import notices; notices.install(apart=True)"
+
+    done = run(run_program, f"{before}; logging.info(1); {apart}")
+
+    assert lines(done) == [f"fit: {LINE}"]
+    assert (Path.cwd() / "log").read_text() == "root\n"
 
 
 def test_a_program_that_configures_logging_later(run_program):
