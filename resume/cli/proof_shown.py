@@ -144,7 +144,7 @@ def _ratio(proof: Proof) -> float | None:
 def _overhead(proof: Proof) -> str:
     ratio, more = _ratio(proof), proof.resume_cpu_s - proof.python_cpu_s
     times = "" if ratio is None else f"{ratio:.2f} times the processor time: "
-    start = ", most of it its start" if abs(more) < _A_START_S else ""
+    start = "; a start takes most of the difference" if abs(more) < _A_START_S else ""
     return (
         f"{times}python {proof.python_cpu_s:.2f} s, resume run undisturbed "
         f"{proof.resume_cpu_s:.2f} s{start}"
