@@ -61,12 +61,10 @@ def run_module(name: str, argv: Sequence[str], saving: Saving) -> NoReturn:
         UnsupportedCodeError: It has no source that could be rewritten; it did not start.
     """
     folder = os.path.realpath(os.getcwd())  # noqa: PTH109
-    path = file_of(name, folder)
-    if path is not None and os.path.basename(path) == "__init__.py":  # noqa: PTH119
-        path = file_of(f"{name}.__main__", folder)
-        name_of_main = f"{name}.__main__"
-    else:
-        name_of_main = name
+    path, name_of_main = file_of(name, folder), name
+    if path is None or os.path.basename(path) == "__init__.py":  # noqa: PTH119
+        name_of_main = f"{name}.__main__"  # of a package, which needs no __init__
+        path = file_of(name_of_main, folder)
     if path is None or not is_beside(path, folder):
         raise UnsupportedCodeError(
             f"the module {name!r} does not lie in {folder}: only a program's own modules are "

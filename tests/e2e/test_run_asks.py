@@ -254,6 +254,19 @@ def test_a_module_goes_on_as_well(folder):
     assert (folder / "log").read_bytes() == (folder / "plain").read_bytes()
 
 
+def test_a_package_without_an_init_goes_on_as_well(folder):
+    """`-m PACKAGE` runs its `__main__`."""
+    (folder / "pack").mkdir()
+    (folder / "script.py").rename(folder / "pack" / "__main__.py")
+    assert run(folder, "-m", "pack", "9", log="plain").returncode == 0
+
+    left(folder, "-m", "pack", "9")
+    last = resumed(folder, "-m", "pack", "9")
+
+    assert "resuming pack" in last.stderr
+    assert (folder / "log").read_bytes() == (folder / "plain").read_bytes()
+
+
 def test_the_saved_stack_is_shown_like_a_traceback(folder):
     """With the source of each line and the first variables; nothing is unpickled."""
     left(folder, "script.py", "9")
