@@ -15,25 +15,31 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import repeat
 from types import CodeType, FunctionType
 from typing import Any
 
 from resume.pickling.builders import builder
+from resume.reentry.records import Keeping
 
 MOST_HITS, MOST_MISSES = 20_000_000, 4_000_000
 """About a second each."""
 KIND: type = functools._lru_cache_wrapper  # noqa: SLF001 - its only name
 
 
-def state_of_cache(cache: Any) -> dict[str, Any]:
-    """What `fill_cache` brings back: contents, counts, and what its function has by default."""
+def state_of_cache(cache: Any, waiting: int = 0) -> dict[str, Any]:
+    """What `fill_cache` brings back: contents, counts, and what its function has by default.
+
+    Args:
+        cache: It.
+        waiting: Calls that it is in, whose results it gets when they are there (`keep`).
+    """
     told, inner = cache.cache_info(), cache.__wrapped__
     return {
         "contents": contents_of_cache(cache),
         "hits": told.hits,
-        "misses": told.misses,
+        "misses": told.misses - waiting,
         "defaults": getattr(inner, "__defaults__", None),
         "kwdefaults": getattr(inner, "__kwdefaults__", None),
     }
@@ -88,6 +94,34 @@ def fill_cache(cache: Any, state: dict[str, Any]) -> None:
         args, named = _arguments(first, rest, typed=how["typed"])
         for _ in repeat(None, min(state["hits"], MOST_HITS)):
             cache(*args, **named)
+
+
+def keep(cache: Any, args: tuple[Any, ...], named: dict[str, Any], result: Any) -> Any:
+    """Let *cache* keep the result of a call that it was in, as one more miss; return it."""
+    if isinstance(cache.__wrapped__, FunctionType):
+        consts = tuple([result] if each == "ANSWERS" else each for each in _ANSWER.co_consts)
+        with _running(cache.__wrapped__, _ANSWER.replace(co_consts=consts)):
+            cache(*args, **named)
+    return result
+
+
+class _Once(dict[str, Any]):
+    """Values that are gone when they are read: while the frame runs, it alone holds them."""
+
+    __getitem__ = dict.pop
+
+
+def result_kept(
+    function: Callable[[Any], Any], values: dict[str, Any], keeping: Keeping
+) -> Callable[[], Any]:
+    """Return what calls *function* with *values*, and lets a cache keep the result.
+
+    As with the cache itself, there is C code between the frames and nothing else: what keeps the
+    result runs when the frame is left.
+    """
+    kept = functools.partial(keep, keeping.cache, keeping.args, keeping.named)
+    waiting = [_Once(values)]
+    return map(kept, map(function, iter(waiting.pop, None))).__next__
 
 
 def _miss(cache: Any, times: int) -> None:

@@ -36,7 +36,7 @@ from resume.reentry.lookups import (
     name_of_class,
 )
 from resume.reentry.program import Site
-from resume.reentry.records import Postponed
+from resume.reentry.records import Keeping, Postponed
 from resume.rewrite import Block, Callee, Entry, Kind, Place
 
 
@@ -73,6 +73,8 @@ class Edge:
     """The generator that the frame inside is of."""
     is_asked: bool = False
     """A call gave the generator a value, or an error: its next value is that of the call."""
+    keeping: Keeping | None = None
+    """The cache that the call goes through, if it can be told what it was called with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ def edge(
         callee = _callee(outer, place)
         if inner.is_generator:
             return _of_asked_generator(outer, place, callee, inner)
-        return _of_call(outer, callee, inner, find)
+        return _of_call(outer, place, callee, inner, find)
     except Unclear as why:
         raise Postponed(f"{outer.name} waits for {inner.name} by no plain call: {why}") from None
 
@@ -225,7 +227,11 @@ _BOUND = (BuiltinFunctionType, type([].__len__))
 
 
 def _of_call(
-    outer: LiveFrame, callee: Callee, inner: LiveFrame, find: Callable[[CodeType], Site | None]
+    outer: LiveFrame,
+    place: Place,
+    callee: Callee,
+    inner: LiveFrame,
+    find: Callable[[CodeType], Site | None],
 ) -> Edge:
     called = evaluate(callee, outer)
     target = _target(called)
@@ -234,8 +240,28 @@ def _of_call(
     if site is None or site.module is not inner.site.module or site.table.block != table.block:
         raise Unclear(f"`{_dotted(callee)}` is {_named(called)}, which runs something else")
     if target.makes is None:
-        return Edge(Entry.CALL, target.function)
+        return Edge(Entry.CALL, target.function, keeping=_keeping(called, target, place, inner))
     return Edge(Entry.CONSTRUCTOR, target.function, made=_made(target.makes, inner))
+
+
+def _keeping(called: Any, target: _Target, place: Place, inner: LiveFrame) -> Keeping | None:
+    """Return the cache that is called, with the arguments: those are still in the frame inside."""
+    if type(called) is not _LRU or _cached(called) is not target.function or not place.arguments:
+        return None
+    count, names = place.arguments
+    code = target.function.__code__
+    by_place = code.co_varnames[: code.co_argcount][:count]
+    wanted = {*by_place, *names}
+    is_there = wanted <= set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+    if count > code.co_argcount or not is_there or not wanted <= inner.values.keys():
+        return None
+    site = inner.site
+    if not wanted.isdisjoint(site.module.rewritten.bound_in(site.table.block)):
+        return None
+    values = inner.values
+    args = tuple(values[name] for name in by_place)
+    named = {name: values[name] for name in names}
+    return Keeping(called, args, named, is_counted=not inner.site.table.is_residual)
 
 
 def _target(called: Any) -> _Target:

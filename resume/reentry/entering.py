@@ -25,6 +25,7 @@ from functools import partial
 from types import CellType, CodeType, FunctionType, GeneratorType, MethodType
 from typing import Any
 
+from resume.reentry import caches
 from resume.reentry.program import Program
 from resume.reentry.records import FrameRecord
 from resume.rewrite import Entry, Suspension
@@ -136,6 +137,9 @@ class Entering:
             return partial(exec, self.module_code(record), namespace)
         values, function = record.values, self._function(record)
         record.values = {}
+        if record.keeping is not None:
+            keeping, record.keeping = record.keeping, None
+            return caches.result_kept(function, values, keeping)
         return MethodType(function, values)
 
     def _function(self, record: FrameRecord) -> FunctionType:

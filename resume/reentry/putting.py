@@ -10,7 +10,7 @@ from resume.errors import RestoreError
 from resume.reentry import process
 from resume.reentry.given import Given
 from resume.reentry.program import Program
-from resume.reentry.records import FrameRecord
+from resume.reentry.records import FrameRecord, Keeping
 from resume.reentry.reducers import Making, look_up, record_from
 from resume.reentry.roots import CELLS, PROCESS
 
@@ -119,6 +119,8 @@ def _frames(layout: Mapping[str, Any], values: Mapping[str, Any]) -> list[FrameR
         own = {name: cells[number] for name, number in row["cells"].items()}
         if "generator" in head:
             head["generator"] = _value(values, head["generator"])
+        if "keeping" in head:
+            head["keeping"] = Keeping(*_value(values, head["keeping"]))
         frames.append(record_from(head, held, own))
     return frames
 

@@ -13,6 +13,18 @@ class Postponed(Exception):  # noqa: N818 - no error: the program goes on, and t
     """Now is no time for a save; the text says why, in the program's words."""
 
 
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """An `lru_cache` that waits for what a frame returns."""
+
+    cache: Any
+    args: tuple[Any, ...]
+    """The call, as the program made it."""
+    named: dict[str, Any]
+    is_counted: bool = False
+    """The cache has counted the call as a miss: not where the frame was resumed."""
+
+
 @dataclass(slots=True, eq=False)
 class FrameRecord:
     """A frame that is to go on: one of the stack, or a generator's."""
@@ -44,3 +56,5 @@ class FrameRecord:
     """What goes on instead: a call that runs it (`generator.send(x)`) has its next value."""
     line: int = 0
     """In the source: for people."""
+    keeping: Keeping | None = None
+    """What keeps the result, besides the frame that waits for it."""

@@ -56,6 +56,8 @@ class Taking:
     """Modules that are there as they are, and no part of the state: what they name stays theirs."""
     emptied: Collection[int] = ()
     """Ids of caches (`lru_cache`) whose contents are left out."""
+    waiting: Mapping[int, int] = field(default_factory=dict)
+    """By id of a cache: how many calls on the stack it gets the results of."""
 
     def look(self, kind: type) -> Reducer | None:
         """Return how things of this type are saved, where the program decides it."""
@@ -108,7 +110,8 @@ class Taking:
             return NotImplemented
         if module in self.whole and self._comes_by_name(module, qualname, thing):
             return by_name, (module, qualname)
-        state = None if id(thing) in self.emptied else caches.state_of_cache(thing)
+        waiting, is_empty = self.waiting.get(id(thing), 0), id(thing) in self.emptied
+        state = None if is_empty else caches.state_of_cache(thing, waiting)
         if self._comes_by_name(module, qualname, thing):
             return by_name, (module, qualname), state, None, None, caches.fill_cache
         how = thing.cache_parameters()

@@ -32,6 +32,7 @@ from resume.types import Skipped
 CELLS = ".cells"
 PROCESS = ".process "
 """Before the name of what is set in the process: each is a root of its own."""
+KEEPING = ": keeping"
 Fates = dict[tuple[int | str, str], Fate]
 """By depth of a frame (or name of a module) and variable: what becomes of it."""
 
@@ -115,10 +116,11 @@ class ProgramState:
         Raises:
             UnpicklableError: One of them is needed, and nothing can make it again.
         """
-        skipped = list(skipped)
-        missed = [skip for skip in skipped if _can_be_missed(skip.name)]
+        # what a cache was called with, a frame has among its variables, too
+        own = [skip for skip in skipped if not skip.name.endswith(KEEPING)]
+        missed = [skip for skip in own if _can_be_missed(skip.name)]
         self.left_out |= {skip.name.removeprefix(PROCESS): skip.why for skip in missed}
-        failed = [skip for skip in skipped if skip.name != CELLS and skip not in missed]
+        failed = [skip for skip in own if skip.name != CELLS and skip not in missed]
         full = [taken.roots[skip.name] for skip in failed]
         if emptied := [each for each in full if isinstance(each, caches.KIND)]:
             self._emptied += emptied
@@ -203,6 +205,7 @@ class ProgramState:
             account.held,
             {each.name for each in self._program} - {each.name for each in self._state_modules()},
             set(map(id, self._emptied)),
+            account.waiting,
         )
         settings = process.plain(is_whole=self._modules is None)
         layout = account.layout({**settings, "left_out": sorted(self.left_out)})
@@ -256,6 +259,8 @@ class _Account:
         self.cells: dict[int, types.CellType] = {}
         self.blank: set[int] = set()
         self.held: set[int] = set()
+        self.waiting = Counter[int]()
+        """By id of a cache: calls whose results it gets."""
         self.entered: list[Any] = []
         """Context managers that are entered again."""
         self.positions: dict[str, int | None] = {
@@ -332,6 +337,11 @@ class _Account:
         stands_in = {}
         if asked is not None:
             stands_in["generator"] = self._add(f".{label}: generator", asked, None)
+        keeping = record.keeping
+        if keeping is not None and not fates:
+            self.waiting[id(keeping.cache)] += keeping.is_counted
+            called = (keeping.cache, keeping.args, keeping.named)
+            stands_in["keeping"] = self._add(f".{label}{KEEPING}", called, None)
         self._stack.append(
             {
                 **plain_fields(record),

@@ -138,6 +138,7 @@ class _Walk:
         while inner.live.frame is not self.root:
             outer, place = self._outer(inner.live)
             step = inner.around = edge(outer, place, inner.live, self.find)
+            inner.record.keeping = step.keeping
             inner = _Frame(outer, _record(outer, place.number, step.entry))
             if step.entry is Entry.CONSTRUCTOR:
                 inner.record.values[MADE] = step.made

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from resume.rewrite.definitions import definitions_before, makes_type
 from resume.rewrite.residual import is_in
-from resume.rewrite.scopes import FUNCTIONS, SCOPES
+from resume.rewrite.scopes import FUNCTIONS, SCOPES, names_bound_by
 
 _SEES_ALL = frozenset({"locals", "globals", "vars", "dir", "eval", "exec"})
 _DEFINING = (*FUNCTIONS, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign)
@@ -108,6 +108,12 @@ def reads_of(statements: Iterable[ast.AST]) -> Reads:
             elif isinstance(node, (ast.Import, ast.ImportFrom)):
                 attributes.update(alias.name for alias in node.names)
     return Reads(frozenset(names), frozenset(attributes), sees_all=not names.isdisjoint(_SEES_ALL))
+
+
+def bound_below(statements: Iterable[ast.AST]) -> frozenset[str]:
+    """Return all names that *statements* bind, whatever stands in them included."""
+    inside = (node for statement in statements for node in ast.walk(statement))
+    return frozenset(name for node in inside for name in names_bound_by(node))
 
 
 def managers_around(body: Iterable[ast.stmt], position: int) -> dict[str, frozenset[str]]:

@@ -21,6 +21,7 @@ from resume.rewrite.liveness import (
     NOWHERE,
     Definitions,
     Reads,
+    bound_below,
     definitions_of,
     managers_around,
     reads_of,
@@ -91,6 +92,7 @@ class RewrittenModule:
         self._suspensions: dict[int, Suspension] = {}
         self._defined: dict[int | None, Definitions] = {}
         self._evaluated: dict[int | None, Sequence[Evaluated]] = {}
+        self._bound: dict[int, frozenset[str]] = {}
         self._functions: Mapping[str, Sequence[Called]] | None = None
         self._needs: dict[tuple[int, str], frozenset[str] | None] = {}
 
@@ -203,6 +205,12 @@ class RewrittenModule:
     def reads_in_functions(self) -> Reads:
         """Tell what the functions of the module read."""
         return reads_of(block.node for block in self.blocks.values() if block.number)
+
+    def bound_in(self, block: int) -> frozenset[str]:
+        """Tell what the statements of a block bind, and all that stands in them."""
+        if block not in self._bound:
+            self._bound[block] = bound_below(self.blocks[block].body)
+        return self._bound[block]
 
     def needs(self, block: int, name: str) -> frozenset[str] | None:
         """Tell what the only assignment of a variable reads; None where it has not just one.

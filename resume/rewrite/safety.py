@@ -54,6 +54,9 @@ class Place:
     """Of a loop or a delegation: the hidden name of its iterator."""
     asked: Callee | None = None
     """Of a call that can be made again as it stands, its first argument: for `next(generator)`."""
+    arguments: tuple[int, tuple[str, ...]] | None = None
+    """Of a call: how many arguments go by place, and the names of the others; None: some are
+    unpacked."""
 
 
 @dataclass(slots=True)
@@ -128,8 +131,15 @@ def _expression(node: ast.expr, pending: tuple[Callee, ...], look: _Look) -> Non
     look.why = before or look.unit.closed.get(id_of(node))
     if id_of(node) in look.unit.suspending:
         if isinstance(node, ast.Call):
-            callee, asked = _named(node.func, look), _asked(node, look)
-            _add(node, Kind.CALL, look, pending=pending, callee=callee, asked=asked)
+            _add(
+                node,
+                Kind.CALL,
+                look,
+                pending=pending,
+                callee=_named(node.func, look),
+                asked=_asked(node, look),
+                arguments=_arguments(node),
+            )
         elif isinstance(node, ast.YieldFrom):
             _add(node, Kind.DELEGATION, look, pending=pending, iterator=".y")
         elif isinstance(node, YIELDS):
@@ -157,6 +167,13 @@ def _asked(call: ast.Call, look: _Look) -> Callee | None:
     if not all(isinstance(other, ast.Constant) for other in call.args[1:]):
         return None
     return None if isinstance(root(call.args[0]), ast.NamedExpr) else _named(call.args[0], look)
+
+
+def _arguments(call: ast.Call) -> tuple[int, tuple[str, ...]] | None:
+    names = tuple(each.arg for each in call.keywords if each.arg is not None)
+    if len(names) < len(call.keywords) or any(isinstance(each, ast.Starred) for each in call.args):
+        return None
+    return len(call.args), names
 
 
 def _named(node: ast.expr, look: _Look) -> Callee | None:
@@ -191,13 +208,16 @@ def _add(
     asked: Callee | None = None,
     pending: tuple[Callee, ...] = (),
     iterator: str | None = None,
+    arguments: tuple[int, tuple[str, ...]] | None = None,
 ) -> None:
     numbers = look.unit.numbers
     number = numbers.meaning(node.lineno)
     if number is None or number in look.found:
         return
     line = numbers.true_line(node.lineno) or 0
-    look.found[number] = Place(number, kind, line, look.why, callee, pending, iterator, asked)
+    look.found[number] = Place(
+        number, kind, line, look.why, callee, pending, iterator, asked, arguments
+    )
 
 
 def _refused_inside(node: ast.AST, why: str, look: _Look) -> None:

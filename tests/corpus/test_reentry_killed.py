@@ -21,7 +21,6 @@ EVENT_LOOPS = {"below_c_code", "coroutines"}
 
 
 NOT_YET = {
-    "decorators": "what `cache_info()` counts is not saved",
     "object_lifetimes": "objects of frames that were left end at another time",
     "set_order": "not every order of a set can be made again",
     "traceback_texts": "an exception that is held loses its traceback",

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
+import weakref
+
 import pytest
 from stacks import go_on, run_to_stop, the_stop
+from stopping import plain_log, quiet_heap
+from test_whole_programs import Saving, restored
+
+from resume.reentry.caches import keep, result_kept
+from resume.reentry.records import Keeping
 
 CACHED = """
 import functools
@@ -91,8 +100,6 @@ for turn in range(2):
 
 
 def test_a_full_cache_lets_go_of_what_was_not_used_for_longest():
-    import functools
-
     from resume.reentry.caches import fill_cache, state_of_cache
 
     asked = []
@@ -147,8 +154,6 @@ for turn in range(4):
 
 
 def test_no_restore_takes_long_for_counts(monkeypatch):
-    import functools
-
     from resume.reentry import caches
 
     monkeypatch.setattr(caches, "MOST_HITS", 7)
@@ -160,3 +165,131 @@ def test_no_restore_takes_long_for_counts(monkeypatch):
     caches.fill_cache(new, caches.state_of_cache(old))
 
     assert (7, 5, None, 9) == new.cache_info()
+
+
+RUNNING = """
+import functools
+asked = []
+
+@functools.lru_cache(None)
+def chain(n, *, by=1):
+    asked.append((n, by))
+    total = 0
+    for i in range(2):
+        total += i
+    return total + (chain(n - 1, by=by) if n else 0)
+
+@functools.lru_cache(2)
+def pair(n, k=0):
+    asked.append((n, k))
+    for i in range(2):
+        n - k
+    return n + k + chain(k)
+
+@functools.lru_cache(None)
+def fails(n):
+    asked.append(n)
+    for i in range(2):
+        chain(i)
+    raise ValueError(n)
+
+for turn in range(2):
+    note(pair(3, k=turn) + pair(3))
+    note(chain(3) + chain(1, by=2))
+    try:
+        fails(turn)
+    except ValueError as error:
+        note(error.args)
+    note([*chain.cache_info(), *pair.cache_info(), fails.cache_info().currsize])
+note(asked)
+"""
+
+
+@pytest.mark.parametrize("more", [(), (2,)])
+def test_a_call_that_runs_leaves_its_result_in_the_cache(more):
+    """Wherever it is saved, and again on the way out: nothing is computed twice, nor counted."""
+    expected = plain_log(RUNNING)
+    with quiet_heap():
+        for lines in itertools.count(1, 7 + len(more)):
+            machine = Saving(RUNNING, "program")
+            stack = machine.stop(machine.start(), lines)
+            if stack is None:
+                machine.leave()
+                break
+            for further in (*more, 0):
+                layout, content = machine.save(stack)
+                machine.leave()
+                machine, held = restored(RUNNING, "program", layout, content)
+                stack = machine.stop(held, further) if further else None
+                if stack is None:
+                    break
+            held.finish()
+            assert expected == machine.log, lines
+            machine.leave()
+
+    assert lines > 100
+
+
+@pytest.mark.parametrize(
+    "head, call",
+    [
+        ("n", "work(*[3])"),
+        ("n", "work(**{'n': 3})"),
+        ("*n", "work(3)"),
+        ("n, *rest", "work(3, 4)"),
+        ("n, **rest", "work(3, k=4)"),
+        ("again", "work(3)"),
+        ("given", "work(3)"),
+    ],
+)
+def test_a_cache_gets_nothing_where_it_is_not_told_what_it_was_asked(head, call):
+    """Arguments that were unpacked, or bound anew: the next call computes it once more."""
+    source = f"""
+import functools, contextlib
+@functools.lru_cache(None)
+def work({head}):
+    for again in range(2):
+        with contextlib.nullcontext() as given:
+            note(1)
+    return 5
+note({call})
+note({call})
+"""
+    machine = Saving(source, "program")
+    stack = machine.stop(machine.start(), 6)
+    keeping = stack.frames[-1].keeping
+    layout, content = machine.save(stack)
+    machine.leave()
+    machine, held = restored(source, "program", layout, content)
+    held.finish()
+
+    assert keeping is None
+    assert 5 == machine.log[-1]
+    machine.leave()
+
+
+def test_while_a_frame_goes_on_its_values_are_held_by_it_alone():
+    class Thing:
+        pass
+
+    thing = Thing()
+    seen = weakref.ref(thing)
+    cache = functools.lru_cache(None)(lambda n: n)
+
+    def going_on(values):
+        held = values["thing"]
+        del held
+        return seen()
+
+    call = result_kept(going_on, {"thing": thing}, Keeping(cache, (1,), {}))
+    del thing
+
+    assert call() is None
+    assert (0, 1, None, 1) == cache.cache_info()
+
+
+def test_a_cache_of_c_code_keeps_no_result_of_ours():
+    cache = functools.lru_cache(None)(len)
+
+    assert 3 == keep(cache, ("abc",), {}, 3)
+    assert 0 == cache.cache_info().currsize
