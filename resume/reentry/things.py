@@ -16,6 +16,7 @@ from resume.pickling import holes
 from resume.pickling.anchors import slots_of
 from resume.pickling.builders import builder
 from resume.pickling.session import Reducer, Session, Unsavable
+from resume.reentry.tracebacks import reduce_traceback
 
 LOCKS: frozenset[type] = frozenset(
     {type(threading.Lock()), type(threading.RLock()), threading._RLock}  # noqa: SLF001
@@ -32,7 +33,7 @@ def look(kind: type, own: Container[str]) -> Reducer | None:
     if kind in _EXACT:
         return _EXACT[kind]
     if issubclass(kind, BaseException):
-        return _exception if inherits_reduce(kind, BaseException) else None
+        return _exception if inherits_reduce(kind, BaseException) else _own_exception
     if kind.__module__ not in own or not inherits_reduce(kind, object):
         return None
     if _makes_its_own(kind, own):
@@ -136,19 +137,33 @@ def put_state(target: Any, state: Any) -> None:
 def _exception(_session: Session, thing: BaseException) -> Any:
     """Reduce it without its `__init__`, which may take other arguments than it has handed on.
 
-    What is behind it (`raise ... from why`) comes with it; its traceback stays here.
+    What is behind it (`raise ... from why`) comes with it, and what its traceback says.
     """
     reduced: Any = thing.__reduce__()
     maker, args, *rest = reduced
-    state = {
-        "attributes": rest[0] if rest else None,
-        "cause": thing.__cause__,
-        "context": thing.__context__,
-        "is_suppressed": thing.__suppress_context__,
-    }
+    state = {**_around(thing), "attributes": rest[0] if rest else None}
     if _has_own_init(type(thing)):
         maker, args = exception, (type(thing), args)
     return maker, args, state, None, None, put_exception
+
+
+def _own_exception(_session: Session, thing: BaseException) -> Any:
+    """Reduce one that has a way of its own, and all that this way leaves out."""
+    reduced: Any = thing.__reduce_ex__(5)
+    if isinstance(reduced, str) or any(part is not None for part in reduced[3:]):
+        return reduced
+    maker, args, *rest = reduced
+    state = {**_around(thing), "own": rest[0] if rest else None}
+    return maker, args, state, None, None, put_own_exception
+
+
+def _around(thing: BaseException) -> dict[str, Any]:
+    return {
+        "cause": thing.__cause__,
+        "context": thing.__context__,
+        "is_suppressed": thing.__suppress_context__,
+        "traceback": thing.__traceback__,
+    }
 
 
 def _has_own_init(kind: type) -> bool:
@@ -170,8 +185,23 @@ def put_exception(target: BaseException, state: dict[str, Any]) -> None:
     """Give an exception its attributes, and what was behind it."""
     if state["attributes"]:
         BaseException.__setstate__(target, state["attributes"])
-    target.__cause__, target.__context__ = state["cause"], state["context"]
-    target.__suppress_context__ = state["is_suppressed"]
+    _put_around(target, state)
+
+
+@builder
+def put_own_exception(target: BaseException, state: dict[str, Any]) -> None:
+    """Give an exception that was made in a way of its own what it had besides."""
+    if state["own"] is not None:
+        target.__setstate__(state["own"])
+    _put_around(target, state)
+
+
+def _put_around(target: BaseException, state: dict[str, Any]) -> None:
+    put = BaseException.__setattr__  # the class may define how attributes are set
+    put(target, "__cause__", state["cause"])
+    put(target, "__context__", state["context"])
+    put(target, "__suppress_context__", state["is_suppressed"])
+    put(target, "__traceback__", state["traceback"])
 
 
 # ---------------------------------------------------------------- this and that
@@ -312,6 +342,7 @@ def _super(_session: Session, thing: Any) -> Any:
 _EXACT: dict[type, Reducer] = {
     re.Match: _match,
     super: _super,
+    types.TracebackType: reduce_traceback,
     type(decimal.localcontext()): _decimal_manager,
     type(csv.reader(())): _csv_reader,
     type(csv.writer(types.SimpleNamespace(write=len))): _csv_writer,
