@@ -223,7 +223,7 @@ def test_a_class_that_could_not_be_defined_again_is_told_by_the_first_save(folde
     (told,) = ended.stderr.splitlines()
     assert "could not save: the class Tally in __main__ reads start" in told
     assert "that name is gone by now" in told
-    assert manifests(folder) == []
+    assert generations(folder) == []
 
 
 def test_a_rank_above_0_goes_on_from_a_checkpoint_of_its_own(folder):
