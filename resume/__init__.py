@@ -9,6 +9,7 @@ from __future__ import annotations
 TYPE_CHECKING = False  # as in typing, which takes longer than all this
 if TYPE_CHECKING:
     from resume.checkpoint import Checkpoint
+    from resume.decorated.decorator import resumable
     from resume.errors import (
         CaptureError,
         CheckpointBusyError,
@@ -49,13 +50,19 @@ __all__ = [
     "TrustError",
     "UnpicklableError",
     "load",
+    "resumable",
     "save",
     "sync",
 ]
 
-_HOMES = {"Checkpoint": "checkpoint", "NullCheckpoint": "null", "load": "loading"} | dict.fromkeys(
-    ("save", "sync"), "points"
-)
+_HOMES = {
+    "Checkpoint": "checkpoint",
+    "NullCheckpoint": "null",
+    "load": "loading",
+    "resumable": "decorated.decorator",
+    "save": "points",
+    "sync": "points",
+}
 """Modules of the names that are no errors."""
 
 

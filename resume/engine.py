@@ -258,7 +258,14 @@ class Engine:
         return self._write(snapshot, draft, beside=beside, when_done=when_done)
 
     def save_stack(
-        self, scenes: Scenes, call: Call, *, trigger: str, reducers: Reducers, beside: bool
+        self,
+        scenes: Scenes,
+        call: Call,
+        *,
+        trigger: str,
+        reducers: Reducers,
+        beside: bool,
+        complete: bool = False,
     ) -> int:
         """Capture the state of a program, and commit it.
 
@@ -268,6 +275,7 @@ class Engine:
             trigger: What asked for the save.
             reducers: The user's own, by type.
             beside: Return when all is captured; `settle` tells how the writing went.
+            complete: It has ended.
 
         Returns:
             The number of the generation.
@@ -280,7 +288,7 @@ class Engine:
             scenes.without(snapshot.encoded.skipped)
             snapshot = self._capture(scenes.scene(), reducers)
         scene, position = scenes.scene(), scenes.position()
-        draft = self._draft(snapshot, position, call, scene, trigger, complete=False)
+        draft = self._draft(snapshot, position, call, scene, trigger, complete=complete)
         return self._write(snapshot, draft, beside=beside)
 
     def _begin(self, scene: Scene, reducers: Reducers) -> Snapshot:

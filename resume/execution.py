@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from time import monotonic
-from types import CodeType, FrameType
+from types import CodeType, FrameType, FunctionType
 from typing import Any
 
 from resume import notices, rng
@@ -77,6 +77,7 @@ class Execution:
         *,
         code: Callable[[], Mapping[str, Any]],
         safe_points: Collection[Any] = (),
+        entering: Entering | None = None,
     ) -> None:
         """Begin with nothing saved.
 
@@ -87,13 +88,14 @@ class Execution:
             call: The arguments that the program was started with.
             code: Tells what its source is, for the manifest.
             safe_points: Callables by which it asks for a save itself.
+            entering: What lets its frames go on, where that was made before.
         """
         self.engine = engine
         self._program, self._settings, self._call = program, settings, call
         self._code, self._safe_points = code, tuple(safe_points)
-        self._entering = Entering(program, where=suspension_of)
+        self._entering = entering or Entering(program, where=suspension_of)
         self._given: Given | None = None
-        self._state = ProgramState(program, partial(generator_record, program))
+        self._state = self._new_state()
         self._schedule = Schedule(
             settings.rate, max_overhead=settings.max_overhead, max_loss=settings.max_loss
         )
@@ -189,11 +191,9 @@ class Execution:
             raise Postponed("frames of the saved state are still to be entered")
         no_other_thread(self._program)
         stack = self._walk(frame, at_line=at_line)
-        output = marks_of_output()
         self._hear()
-        self.engine.origin = replace(self.engine.origin, code=self._code())
         self.engine.save_stack(
-            _Scenes(self._state, stack, output),
+            self._scenes(stack),
             self._call,
             trigger=trigger,
             reducers=current_reducers(),
@@ -216,17 +216,34 @@ class Execution:
             self._say(f"could not save: {why}")
 
     def _walk(self, frame: FrameType, *, at_line: bool) -> Stack:
-        root = root_of(self._program, "__main__", frame)
-        if root is None:
-            raise Postponed("no code of the main module is on the stack of this thread")
         return walk(
             self._program,
             frame,
-            root=root,
+            root=self._root(frame),
             at_line=at_line,
             safe_points=self._safe_points,
             passed_over=(delegate.__code__,),
+            function=self._function(),
         )
+
+    # -- what a single function does in another way
+
+    def _new_state(self) -> ProgramState:
+        return ProgramState(self._program, partial(generator_record, self._program))
+
+    def _root(self, frame: FrameType) -> FrameType:
+        root = root_of(self._program, "__main__", frame)
+        if root is None:
+            raise Postponed("no code of the main module is on the stack of this thread")
+        return root
+
+    def _function(self) -> FunctionType | None:
+        """What the outermost frame runs; None: a module."""
+        return None
+
+    def _scenes(self, stack: Stack) -> ProgramScenes:
+        self.engine.origin = replace(self.engine.origin, code=self._code())
+        return ProgramScenes(self._state, stack, marks_of_output())
 
     # -- restoring
 
@@ -244,13 +261,16 @@ class Execution:
             self.engine.adopt(None)
             return None
         manifest, content = found
-        if manifest.draft.position.get("program") is None:
-            raise RestoreError(
-                f"checkpoint {manifest.name!r} was saved by a Checkpoint in a program, not by "
-                "`resume run`. Nothing was changed. Give this run a name of its own (--name), or "
-                "set the other aside (--fresh)"
-            )
+        self._refuse_foreign(manifest)
         return Generation(manifest, content)
+
+    def _refuse_foreign(self, manifest: Manifest) -> None:
+        if manifest.draft.position.get("door") != "stack":
+            raise RestoreError(
+                f"checkpoint {manifest.name!r} was saved by a Checkpoint in a program, or by a "
+                "@resumable function, not by `resume run`. Nothing was changed. Give this run a "
+                "name of its own (--name), or set the other aside (--fresh)"
+            )
 
     def start_anew(self, why: str) -> None:
         """Begin a line of its own; what is there is set aside by the first save."""
@@ -300,6 +320,8 @@ class Execution:
             raise RestoreError(f"generation {number} of {name!r}: {told}") from why
         self.engine.adopt(generation.manifest)
         self._say_where(generation, frames)
+        for name in generation.layout["process"]["left_out"]:
+            self._say(f"not saved, and not there now: {name}")
         self._entering.take(frames[1:])
         return self._entering.module_code(frames[0])
 
@@ -324,8 +346,6 @@ class Execution:
             "↻ resuming %s at line %d of %s (generation %d)",
             self.engine.name, innermost.line, where, generation.manifest.number,
         )  # fmt: skip
-        for name in generation.layout["process"]["left_out"]:
-            self._say(f"not saved, and not there now: {name}")
 
     # -- the end
 
@@ -347,16 +367,22 @@ class Execution:
     def _end(self) -> None:
         self.is_off = True
         self.engine.close(lambda why: self._say(f"could not save: {why}"))
+        self._entering.drop()
         often = sum(self.postponed.values())
         if often and self.engine.last is None:
             reason, count = self.postponed.most_common(1)[0]
             self._say(f"nothing was saved: {reason} ({count} of {often} times)")
 
 
-class _Scenes:
+class ProgramScenes:
     """The program as it stands: all of it, and again without what could not be saved."""
 
-    def __init__(self, state: ProgramState, stack: Stack, output: Iterable[OutputMark]) -> None:
+    door = "stack"
+    """Of the position: what kind of program it is."""
+
+    def __init__(
+        self, state: ProgramState, stack: Stack, output: Iterable[OutputMark] = ()
+    ) -> None:
         self._state, self._stack, self._output = state, stack, output
         self._taken = state.take(stack.frames, stack.running)
 
@@ -371,10 +397,10 @@ class _Scenes:
 
     def position(self) -> Position:
         """Where the program stands."""
-        return _position(self._stack, self._taken, self._output)
+        return _position(self.door, self._stack, self._taken, self._output)
 
 
-def _position(stack: Stack, taken: Taken, output: Iterable[OutputMark]) -> Position:
+def _position(door: str, stack: Stack, taken: Taken, output: Iterable[OutputMark]) -> Position:
     program = {
         "layout": taken.layout,
         "output": [mark.to_json() for mark in output],
@@ -383,4 +409,4 @@ def _position(stack: Stack, taken: Taken, output: Iterable[OutputMark]) -> Posit
             for one in stack.every
         ],
     }
-    return Position(door="stack", line=stack.every[-1].line, program=program)
+    return Position(door=door, line=stack.every[-1].line, program=program)

@@ -8,12 +8,14 @@ from types import FrameType
 
 _askers: list[Callable[[FrameType, str], None]] = []
 """Whoever saves the program that runs; the last one asks for it."""
+_whole: list[Callable[[FrameType, str], None]] = []
+"""Those of them that save a whole program. A forked child of it is rewritten as well."""
 
 
 def sync() -> None:
-    """Save here, if a save is due: anywhere in a program under `resume run`, at any depth.
+    """Save here, if a save is due: at any depth under `resume run`, or below `@resumable`.
 
-    Under plain `python` it does nothing.
+    Elsewhere it does nothing.
     """
     if _askers:
         _ask("sync")
@@ -31,15 +33,28 @@ def _ask(trigger: str) -> None:
     _askers[-1](frame_at(2), trigger)
 
 
-def listen(asker: Callable[[FrameType, str], None]) -> None:
-    """Let *asker* be called with the frame that asks, and with what it asked for."""
+def listen(asker: Callable[[FrameType, str], None], *, whole: bool = False) -> None:
+    """Let *asker* be called with the frame that asks, and with what it asked for.
+
+    Args:
+        asker: Makes a save.
+        whole: It saves the whole program, whatever that calls.
+    """
     _askers.append(asker)
+    if whole:
+        _whole.append(asker)
+
+
+def is_whole() -> bool:
+    """Whether all of this program was rewritten, and is saved by `resume run` as far as it can."""
+    return bool(_whole)
 
 
 def ignore(asker: Callable[[FrameType, str], None]) -> None:
     """Call *asker* no more."""
-    if asker in _askers:
-        _askers.remove(asker)
+    for known in (_askers, _whole):
+        if asker in known:
+            known.remove(asker)
 
 
 if hasattr(os, "register_at_fork"):  # the state is the parent's: a child saves nothing

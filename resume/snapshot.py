@@ -62,6 +62,8 @@ class Scene:
     """Arguments as they were at entry, those that are no simple values."""
     held: Collection[str] = ()
     """Names whose objects others hold too, with the parts of these."""
+    shares_rest: bool = True
+    """Others may hold the objects of all other names as well."""
     values: Mapping[str, Any] = field(default_factory=dict)
     """`chp["k"]` and `save(k=...)`."""
     loops: Sequence[LoopScene] = ()
@@ -71,6 +73,8 @@ class Scene:
     """Objects that a rerun has anew, whatever was saved: excluded ones, a caller's own."""
     classes: Mapping[str, type] = field(default_factory=dict)
     """Classes that the rerun makes anew: referred to by name."""
+    beside: Mapping[str, Any] = field(default_factory=dict)
+    """Other things that the rerun brings by itself: referred to by name, and no variables."""
     own: Mapping[str, Any] = field(default_factory=dict)
     cells: Callable[[CellType, str], str | None] | None = None
     look: Look | None = None
@@ -143,7 +147,11 @@ def _captured(
     passed = _anchor_arguments(scene)
     anchors = {anchor: scene.passed[name] for name, anchor in passed.items()}
     deep = {*anchors, *scene.held}
-    anchors |= {name: value for name, value in scene.names.items() if not is_simple(value)}
+    anchors |= {
+        name: value
+        for name, value in scene.names.items()
+        if not is_simple(value) and (scene.shares_rest or name in deep)
+    }
     by_name = [_rests_on(loop.iterator, scene.outside) for loop in scene.loops]
     for depth, loop in enumerate(scene.loops):
         roots |= _loop_roots(depth, replace(loop, iterator=None) if by_name[depth] else loop)
@@ -153,7 +161,7 @@ def _captured(
         roots,
         anchors=anchors,
         shallow=[name for name in anchors if name not in deep],
-        externals={**scene.externals, **scene.classes},
+        externals={**scene.externals, **scene.classes, **scene.beside},
         reducers=reducers,
         own=scene.own,
         cells=scene.cells,

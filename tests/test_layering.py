@@ -19,7 +19,8 @@ PACKAGE = CHECKOUT / "resume"
 ROWS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "types", "units", "interpreter", "notices", "place"}),
     frozenset({"frames", "rewrite", "pickling", "rng", "triggers", "store", "tracked"})
-    | {"call", "custom", "generators", "position", "registry", "results", "settings"},
+    | {"call", "custom", "generators", "position", "registry", "results", "settings"}
+    | {"sources"},
     # a whole state: what it is, whose it is, and where in its loops
     frozenset({"snapshot", "owner", "loops", "replay", "reentry", "points"}),
     frozenset({"application"}),
@@ -29,7 +30,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"restoring", "saving"}),
     frozenset({"run", "null", "loading", "execution"}),
     # the user's handles
-    frozenset({"checkpoint", "resumable", "script"}),
+    frozenset({"checkpoint", "decorated", "script"}),
     frozenset({"sweep", "proving"}),
     frozenset({"cli", "integrations"}),
 )

@@ -44,7 +44,7 @@ def _lines(
     source = record["code"].get("modules", {}).get(entry["module"], {})
     file = source.get("file") or entry["module"]
     yield clean(f'File "{PurePath(file).name}", line {entry["line"]}, in {entry["function"]}')
-    text = (source.get("source") or "").splitlines()[entry["line"] - 1 :]
+    text = (source.get("source") or "").splitlines()[entry["line"] - source.get("first", 1) :]
     if text:
         yield f"  {clean(text[0].strip())}"
     shown = [f"{name} = {previews[root]}" for name, root in held.items() if previews.get(root)]

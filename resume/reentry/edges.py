@@ -37,6 +37,7 @@ from resume.reentry.lookups import (
 )
 from resume.reentry.program import Site
 from resume.reentry.records import Keeping, Postponed
+from resume.reentry.wrappers import behind
 from resume.rewrite import Block, Callee, Entry, Kind, Place
 
 
@@ -269,7 +270,7 @@ def _target(called: Any) -> _Target:
     for _ in range(100):
         kind = type(called)
         if kind is FunctionType:
-            return _Target(called)
+            return _Target(behind(called))
         if kind is MethodType:
             called = called.__func__
         elif kind is functools.partial:
@@ -284,7 +285,7 @@ def _target(called: Any) -> _Target:
                 raise Unclear(f"what it calls is {_named(called)} by now")
             if type(by_class) is not FunctionType:
                 raise Unclear(f"it goes through {_named(called)}, which is C code or calls others")
-            return _Target(by_class)
+            return _Target(behind(by_class))
     raise Unclear("it goes through a hundred wrappers")
 
 
@@ -310,7 +311,7 @@ def _constructor(cls: type) -> _Target:
         raise Unclear(f"the `__new__` of {name} is {_named(new)}")
     if type(init) is not FunctionType:
         raise Unclear(f"{name} has no `__init__` that is a plain function")
-    return _Target(init, cls)
+    return _Target(behind(init), cls)
 
 
 def _made(cls: type, inner: LiveFrame) -> Any:

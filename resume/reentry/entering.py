@@ -78,6 +78,10 @@ class Entering:
                 self._code(record)
         self._ready.extend([self._call(record) for record in found])
 
+    def drop(self) -> None:
+        """Enter none of them any more: the run has ended before it came to them."""
+        self._ready.clear()
+
     def enter(self) -> Any:
         """Go on with the outermost frame that is ready, and return what it returns."""
         return self.following()()

@@ -184,7 +184,7 @@ class Iteration:
             return True
         if hasattr(iterator, "gi_code"):
             return self._program.find(iterator.gi_code) is not None
-        if kind.__module__ in self._program or _is_reader(kind):
+        if self._program.is_own(kind.__module__) or _is_reader(kind):
             return True
         if not has_recipe(kind) or depth == 0:
             return False
@@ -195,7 +195,7 @@ class Iteration:
 
     def _may_draw(self, kind: type) -> bool:
         """Whether to make an iterator may draw random numbers, as shuffling loaders do."""
-        is_known = kind.__module__ in _HOME or kind.__module__ in self._program
+        is_known = kind.__module__ in _HOME or self._program.is_own(kind.__module__)
         return not is_known and not hasattr(kind, "__next__")
 
     def _over_lines(self, wrapper: Any) -> Any:

@@ -51,6 +51,10 @@ class Program:
     def __contains__(self, name: object) -> bool:
         return name in self._modules
 
+    def is_own(self, module: str) -> bool:
+        """Whether the classes of a module are the program's, and none of a library."""
+        return module in self._modules
+
     def find(self, code: CodeType) -> Site | None:
         """What *code* is; None where it is no block of a rewritten module (also: a tiny one's)."""
         for module in self._modules.values():

@@ -81,14 +81,7 @@ def put_back(
         kind = look_up(program[module].namespace, qualname)
         for name, root in attributes.items():
             type.__setattr__(kind, name, _value(values, root))
-    process.apply_held(
-        {
-            name.removeprefix(PROCESS): value
-            for name, value in values.items()
-            if name.startswith(PROCESS)
-        },
-        [each.name for each in program],
-    )
+    _set_process(program, layout, values)
     frames = _frames(layout, values)
     for record in frames:
         if record.block == 0:
@@ -99,6 +92,16 @@ def put_back(
             exec(loaded.rewritten.recreation(known["recreated"]), loaded.namespace)  # noqa: S102
     making.finish()
     return frames
+
+
+def _set_process(program: Program, layout: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    if "process" not in layout:  # the state of a function, not of a whole program
+        return
+    held = {each: values[each] for each in values if each.startswith(PROCESS)}
+    process.apply_held(
+        {each.removeprefix(PROCESS): value for each, value in held.items()},
+        [each.name for each in program],
+    )
 
 
 def _left_over(

@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 
 from resume.errors import RestoreError
 from resume.pickling import functions
-from resume.pickling.builders import bound
+from resume.pickling.builders import bound, builder
 from resume.pickling.functions import contents_of, fill_cell, fills_of, state_of
 from resume.pickling.session import Rebuild, Reducer, Session, Unsavable
 from resume.reentry import caches, files, loggers, things
@@ -31,6 +31,7 @@ from resume.reentry.files import SLOT
 from resume.reentry.iterators import Counted
 from resume.reentry.program import Program
 from resume.reentry.records import FrameRecord, Postponed
+from resume.reentry.wrappers import is_wrapper, parts_of, wrapper
 from resume.rewrite import Entry, Suspension
 
 Cells: TypeAlias = "list[tuple[types.CellType, tuple[Any, ...]]]"
@@ -58,6 +59,10 @@ class Taking:
     """Ids of caches (`lru_cache`) whose contents are left out."""
     waiting: Mapping[int, int] = field(default_factory=dict)
     """By id of a cache: how many calls on the stack it gets the results of."""
+    shared: Mapping[int, str] = field(default_factory=dict)
+    """By id of a cell or a function that lives on outside of the state: what it goes by."""
+    met: set[str] = field(default_factory=set)
+    """Modules whose functions and generators went into the state."""
 
     def look(self, kind: type) -> Reducer | None:
         """Return how things of this type are saved, where the program decides it."""
@@ -72,21 +77,26 @@ class Taking:
         if kind in own or issubclass(kind, type):
             found: Reducer = own.get(kind, self._class)
             return found
-        return loggers.look(kind) or things.look(kind, self.program)
+        return loggers.look(kind) or things.look(kind, self.program.is_own)
 
     # -- functions
 
     def _function(self, session: Session, thing: types.FunctionType) -> Any:
+        if id(thing) in self.shared:
+            return shared_thing, (self.shared[id(thing)],)
+        if is_wrapper(thing):
+            return _reduce_wrapper(thing)
         session.filled.update(self.blank)
         site = self.program.find(thing.__code__)
         is_named = self._comes_by_name(thing.__module__, thing.__qualname__, thing)
         if site is None or (is_named and thing.__module__ in self.whole):
             return (by_name, (thing.__module__, thing.__qualname__)) if is_named else NotImplemented
         place = (site.module.name, site.table.block)
+        self.met.add(site.module.name)
         if is_named and set(thing.__code__.co_freevars) <= {"__class__"}:
             state = state_of(thing, [])
             return named_function, (*place, thing.__qualname__), state, None, None, _fill_function
-        fills = fills_of(session, thing)
+        fills = [each for each in fills_of(session, thing) if id(each[0]) not in self.shared]
         cells = dict(zip(thing.__code__.co_freevars, thing.__closure__ or (), strict=True))
         names = (thing.__module__, thing.__qualname__)
         args = (*place, cells, names)
@@ -126,11 +136,15 @@ class Taking:
     def _cell(self, _session: Session, thing: types.CellType) -> Any:
         if id(thing) in self.blank:
             return functions.cell, ()
+        if id(thing) in self.shared:
+            args = (self.shared[id(thing)],)
+            return shared_thing, args, contents_of(thing), None, None, fill_shared
         return NotImplemented
 
     def _fills(self, session: Session, cells: Mapping[str, types.CellType]) -> Cells:
         session.filled.update(self.blank)
-        fresh = [cell for cell in cells.values() if id(cell) not in session.filled]
+        known = {*session.filled, *self.shared}
+        fresh = [cell for cell in cells.values() if id(cell) not in known]
         session.filled.update(map(id, fresh))
         return [(cell, contents_of(cell)) for cell in fresh]
 
@@ -143,6 +157,7 @@ class Taking:
         if self.program.find(thing.gi_code) is None:
             return NotImplemented
         record = self._record_of(thing)
+        self.met.add(record.module)
         values, again, reentered = parted(record.values)
         head = {**plain_fields(record), "again": again, "reentered": reentered}
         is_suspended = record.entry is Entry.YIELD
@@ -173,6 +188,13 @@ class Taking:
 
 
 _fill_function = functions.fill_function
+
+
+def _reduce_wrapper(thing: types.FunctionType) -> Any:
+    """By its name where an import finds it; else the function behind it is wrapped again."""
+    if functions.find(thing.__module__, thing.__qualname__) is thing:
+        return thing.__qualname__
+    return wrapped_again, parts_of(thing)
 
 
 def parted(values: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...], tuple[str, ...]]:
@@ -256,6 +278,8 @@ class Making:
     """By id of a generator whose values are still to come: the dict for these."""
     suspended: list[Any] = field(default_factory=list)
 
+    shared: Mapping[str, Any] = field(default_factory=dict)
+    """Cells and functions that live already, by what they go by (`Taking.shared`)."""
     cuts: list[tuple[Any, int]] = field(default_factory=list)
     """Files that are written, and the sizes that they had."""
 
@@ -344,6 +368,30 @@ def block_function(
     )
     made.__module__, made.__qualname__ = names
     return made
+
+
+@builder
+def wrapped_again(function: Any, begin: Any) -> Any:
+    """A wrapper like the one that was saved."""
+    return wrapper(function, begin)
+
+
+@bound
+def shared_thing(rebuild: Rebuild, name: str) -> Any:
+    """A cell or a function that lives already."""
+    found = making_of(rebuild).shared.get(name)
+    if found is None:
+        raise LookupError(f"the caller brings no {name}")
+    return found
+
+
+@builder
+def fill_shared(target: types.CellType, contents: tuple[Any, ...]) -> None:
+    """Let a cell that may hold something hold what was saved, or nothing."""
+    if contents:
+        target.cell_contents = contents[0]
+    else:
+        del target.cell_contents
 
 
 @bound

@@ -49,6 +49,8 @@ class Taken:
     """What `put_back` needs besides the roots."""
     places: Mapping[str, tuple[int | str, str]] = field(repr=False)
     """By root: the frame's depth, or the module's name, and the variable."""
+    met: Collection[str] = ()
+    """Once it was encoded: modules whose functions and generators are in it."""
 
 
 class ProgramState:
@@ -60,15 +62,18 @@ class ProgramState:
         record: Callable[[Any], FrameRecord],
         *,
         modules: Collection[str] | None = None,
+        shared: Mapping[int, str] = types.MappingProxyType({}),
     ) -> None:
         """Begin with nothing known.
 
         Args:
             program: The modules that were rewritten.
             record: Gives the record of a generator that is suspended, or has not begun.
-            modules: Those whose globals are state; None stands for all.
+            modules: Those whose globals are state; None stands for all, and what the program has
+                set in its process.
+            shared: By id: cells that others than the program hold, and what they go by.
         """
-        self._program, self._record = program, record
+        self._program, self._record, self._shared = program, record, shared
         self._modules = modules
         self._known: dict[tuple[str, int, str], tuple[type, Skipped]] = {}
         """By module, block and variable: type of what could not be saved, and why."""
@@ -187,14 +192,17 @@ class ProgramState:
     ) -> Taken:
         account = _Account(self._program, frames, fates, own=frames[0].module)
         names = Names(self._program, account.positions)
-        parts = {module.name: names.of_module(module) for module in self._program}
+        parts = {module.name: names.of_module(module) for module in self._state_modules()}
         for module in self._state_modules():
             account.add_module(module.name, parts[module.name], names)
         for depth in range(len(frames)):
             account.add_frame(depth)
-        every = [each.name for each in self._program] if self._modules is None else []
-        held = process.held(account.entered, every)
-        account.roots |= {PROCESS + name: held[name] for name in held if name not in self.left_out}
+        is_whole = self._modules is None
+        if is_whole:
+            held = process.held(account.entered, [each.name for each in self._program])
+            account.roots |= {
+                PROCESS + name: held[name] for name in held if name not in self.left_out
+            }
         account.roots[CELLS] = tuple(account.cells.values())
         look = Taking(
             self._program,
@@ -206,13 +214,17 @@ class ProgramState:
             {each.name for each in self._program} - {each.name for each in self._state_modules()},
             set(map(id, self._emptied)),
             account.waiting,
+            self._shared,
         )
-        settings = process.plain(is_whole=self._modules is None)
-        layout = account.layout({**settings, "left_out": sorted(self.left_out)})
         roots = account.roots
-        if self._modules is None and (given := self._giving.take(names, account.positions, look)):
+        if not is_whole:
+            layout = account.layout({})
+            del layout["process"]
+            return Taken(roots, look.look, layout, account.places, look.met)
+        layout = account.layout({**process.plain(is_whole=True), "left_out": sorted(self.left_out)})
+        if given := self._giving.take(names, account.positions, look):
             roots = {ROOT: given, **roots}
-        return Taken(roots, look.look, layout, account.places)
+        return Taken(roots, look.look, layout, account.places, look.met)
 
     def _defined(self, module: LoadedModule, parts: Mapping[str, ModuleNames]) -> Collection[str]:
         """Globals that are there before the decode: all of a module that is no state."""

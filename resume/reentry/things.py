@@ -9,7 +9,7 @@ import itertools
 import re
 import threading
 import types
-from collections.abc import Collection, Container
+from collections.abc import Callable, Collection
 from typing import Any
 
 from resume.pickling import holes
@@ -23,20 +23,20 @@ LOCKS: frozenset[type] = frozenset(
 )
 
 
-def look(kind: type, own: Container[str]) -> Reducer | None:
+def look(kind: type, is_own: Callable[[str], bool]) -> Reducer | None:
     """Return how things of this type are saved; None for the core's way.
 
     Args:
         kind: Their type.
-        own: Names of the modules of the program.
+        is_own: Whether a module of this name is the program's.
     """
     if kind in _EXACT:
         return _EXACT[kind]
     if issubclass(kind, BaseException):
         return _exception if inherits_reduce(kind, BaseException) else _own_exception
-    if kind.__module__ not in own or not inherits_reduce(kind, object):
+    if not is_own(kind.__module__) or not inherits_reduce(kind, object):
         return None
-    if _makes_its_own(kind, own):
+    if _makes_its_own(kind, is_own):
         return _bare_instance
     return _instance if _answers_for_all(kind) else None
 
@@ -61,7 +61,7 @@ def _answers_for_all(kind: type) -> bool:
     return hasattr(kind, "__getattr__") or own is not object.__getattribute__
 
 
-def _makes_its_own(kind: type, own: Container[str]) -> bool:
+def _makes_its_own(kind: type, is_own: Callable[[str], bool]) -> bool:
     """Whether a `__new__` of the program would be called without what it was given."""
     maker = next(each for each in kind.__mro__ if "__new__" in vars(each))
     heap = [each for each in kind.__mro__ if each.__flags__ & _IMMUTABLE == 0]
@@ -69,7 +69,7 @@ def _makes_its_own(kind: type, own: Container[str]) -> bool:
     if any(name in vars(each) for each in heap for name in tells):
         return False
     is_plain = all(getattr(kind, name) is getattr(object, name) for name in _REDUCING)
-    return maker.__module__ in own and is_plain
+    return is_own(maker.__module__) and is_plain
 
 
 _REDUCING = ("__reduce_ex__", "__reduce__")

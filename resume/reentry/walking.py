@@ -65,6 +65,7 @@ def walk(
     at_line: bool,
     safe_points: Collection[Any] = (),
     passed_over: Collection[CodeType] = (),
+    function: FunctionType | None = None,
 ) -> Stack:
     """Take the stack from *frame* out to *root* apart; the program runs on as if nobody had looked.
 
@@ -75,11 +76,12 @@ def walk(
         at_line: *frame* is at a line event. Else it has called one of *safe_points*.
         safe_points: Callables that save, and return None.
         passed_over: Code of helpers that stand between a `yield from` and its iterator.
+        function: What *root* runs, if it is known.
 
     Raises:
         Postponed: Some frame cannot be entered again where it stands.
     """
-    return _Walk(program, root, {id(code) for code in passed_over}).take(
+    return _Walk(program, root, {id(code) for code in passed_over}, function).take(
         frame, safe_points, at_line=at_line
     )
 
@@ -94,6 +96,14 @@ def root_of(program: Program, name: str, frame: FrameType) -> FrameType | None:
             found = around
         around = around.f_back
     return found
+
+
+def called_by(program: Program, caller: FrameType | None, frame: FrameType) -> FrameType | None:
+    """Return the frame around *frame*, or itself, that *caller* has called, if it is a block."""
+    around: FrameType | None = frame
+    while around is not None and around.f_back is not caller:
+        around = around.f_back
+    return around if around is not None and program.find(around.f_code) is not None else None
 
 
 def no_other_thread(program: Program) -> None:
@@ -128,6 +138,8 @@ class _Walk:
     root: FrameType
     passed_over: set[int]
     """Ids: hashing a code object is slow."""
+    function: Any = None
+    """What the root runs, if that is known."""
     sites: dict[int, Site | None] = field(default_factory=dict)
 
     def take(self, frame: FrameType, safe_points: Collection[Any], *, at_line: bool) -> Stack:
@@ -143,6 +155,8 @@ class _Walk:
             if step.entry is Entry.CONSTRUCTOR:
                 inner.record.values[MADE] = step.made
             found.append(inner)
+        if self.function is not None:
+            inner.around = Edge(Entry.CALL, self.function)
         _find_cells(found)
         return _stack(found)
 

@@ -44,6 +44,7 @@ from resume.rewrite.relocate import Table
 from resume.rewrite.residual import Suspension
 from resume.rewrite.rest import MADE, Entry
 from resume.rewrite.safety import Callee, Kind, Place
+from resume.rewrite.single import Single, Source, cut_out
 
 __all__ = [
     "GIVE",
@@ -60,8 +61,11 @@ __all__ = [
     "Place",
     "Reads",
     "RewrittenModule",
+    "Single",
+    "Source",
     "Suspension",
     "Table",
+    "cut_out",
     "rewrite",
     "survey",
 ]

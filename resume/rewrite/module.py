@@ -290,18 +290,17 @@ def _future_flags(body: Iterable[ast.stmt]) -> int:
     return flags
 
 
-def _prepared(source: str | bytes, filename: str, outside: Outside) -> tuple[ast.Module, Unit]:
-    tree = ast.parse(source, filename)
+def _prepared(tree: ast.Module, outside: Outside) -> Unit:
     numbers = Numbering()
     numbers.number(tree)
     scopes = scopes_of(tree)
     calls = Calls(tree, scopes, outside).survey()
-    return tree, Unit(numbers, scopes, calls, set(calls.suspending))
+    return Unit(numbers, scopes, calls, set(calls.suspending))
 
 
 def survey(source: str | bytes, filename: str, module: str) -> Outside:
     """Tell what the other modules must know of one before they are rewritten."""
-    return _prepared(source, filename, Outside())[1].calls.outline(module)
+    return _prepared(ast.parse(source, filename), Outside()).calls.outline(module)
 
 
 def rewrite(
@@ -319,7 +318,22 @@ def rewrite(
         SyntaxError: The source is none.
         UnsupportedCodeError: It is too large, or the interpreter compiles it to unknown code.
     """
-    tree, unit = _prepared(source, filename, outside or Outside())
-    flags = _future_flags(tree.body)
+    tree = ast.parse(source, filename)
+    return rewrite_tree(tree, filename, helpers, _future_flags(tree.body), outside)
+
+
+def rewrite_tree(
+    tree: ast.Module,
+    filename: str,
+    helpers: Helpers,
+    flags: int,
+    outside: Outside | None = None,
+) -> RewrittenModule:
+    """Rewrite a tree, which is used up; *flags* are those of its `__future__` imports.
+
+    Raises:
+        UnsupportedCodeError: It is too large, or the interpreter compiles it to unknown code.
+    """
+    unit = _prepared(tree, outside or Outside())
     lower_module(tree, unit)
     return RewrittenModule(filename, tree, unit, flags, helpers).compiled()

@@ -56,7 +56,7 @@ class ScriptSaving(NoSaving):
         if self.options.fresh or not self._may_have_state():
             return None
         newest = self._line().store.newest()
-        if newest is None or newest.draft.position.get("program") is None:
+        if newest is None or newest.draft.position.get("door") != "stack":
             return None
         seed = str(newest.draft.environment.get("hash_seed", ""))
         return seed if seed.isdecimal() else None
@@ -111,7 +111,7 @@ class ScriptSaving(NoSaving):
         """Go on from the saved state, or from the beginning."""
         self._running = running
         beginning.note()
-        listen(self.ask)
+        listen(self.ask, whole=True)
         if self._may_have_state():
             try:
                 code = self._go_on(running) or code

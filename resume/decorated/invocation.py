@@ -1,0 +1,92 @@
+"""One call of a decorated function, from its beginning to its end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
+from typing import Any
+
+from resume import notices
+from resume.decorated.execution import CallExecution
+from resume.decorated.units import UNITS
+from resume.errors import ResumeError
+from resume.execution import Generation
+from resume.points import ignore, listen
+from resume.reentry.arm import Alarm
+from resume.reentry.wrappers import running
+
+
+class SavedCall:
+    """A call that is saved while it runs; there is one at a time."""
+
+    def __init__(self, execution: CallExecution, target: Callable[[], Any], *, cache: bool) -> None:
+        self.target = target
+        self._execution, self._cache = execution, cache
+        self._process = os.getpid()
+        self._alarm = Alarm(lambda: UNITS, self._at_point, self._wait_s)
+
+    def start(self) -> None:
+        """From now on it is saved, and what is called below it belongs to it."""
+        running.append(self)
+        listen(self._ask)
+        self._alarm.start()
+
+    def returned(self, result: Any) -> Any:
+        """Remove what is saved, or keep the result instead."""
+        if self._stop():
+            try:
+                if self._cache:
+                    self._execution.keep(result)
+                else:
+                    self._execution.finish()
+            except ResumeError as why:  # the result is there, and must not be lost for this
+                notices.say("⚠ %s: %s", self._execution.engine.name, why)
+        return result
+
+    def failed(self, why: BaseException) -> None:
+        """Keep what is saved for the rerun."""
+        del why
+        if self._stop():
+            self._execution.close()
+
+    def _stop(self) -> bool:
+        """Save no more; False: this is a forked child, and the state is none of its business."""
+        self._alarm.stop()
+        ignore(self._ask)
+        running.remove(self)
+        reasons = self._alarm.reasons
+        for reason in [each for each in reasons if not each.startswith("no code of the program")]:
+            self._execution.postponed[reason] += reasons[reason]
+        return os.getpid() == self._process
+
+    # -- saves
+
+    def _wait_s(self) -> float | None:
+        return None if self._execution.is_off else self._execution.wait_s()
+
+    def _at_point(self, frame: FrameType) -> bool:
+        return self._execution.save(frame, "sync", at_line=True)
+
+    def _ask(self, frame: FrameType, trigger: str) -> None:
+        if trigger == "save" or self._wait_s() == 0.0:
+            self._execution.save(frame, trigger, at_line=False)
+
+
+class CachedCall:
+    """A call whose result is known."""
+
+    def __init__(self, execution: CallExecution, generation: Generation) -> None:
+        self._execution = execution
+        self.target: Callable[[], Any] = partial(execution.result_of, generation)
+
+    def returned(self, result: Any) -> Any:
+        """Give the line back."""
+        self._execution.close()
+        return result
+
+    def failed(self, why: BaseException) -> None:
+        """Give the line back; all stays as it is."""
+        del why
+        self._execution.close()
