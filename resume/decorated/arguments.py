@@ -19,12 +19,16 @@ from typing import Any
 import numpy as np
 import xxhash
 
+from resume import notices
 from resume.call import Call, argument_values, is_simple, record_call
+from resume.engine import Engine
 from resume.errors import ConfigError
+from resume.store import Store, names
 
 _NAMED = (type, FunctionType, types.BuiltinFunctionType, types.ModuleType)
 _SMALL = frozenset({bool, int, float, complex, str, bytes, type(None)})
 _DEEPEST = 100
+_MOST_OTHERS = 50
 
 
 def arguments_of(
@@ -68,6 +72,32 @@ def call_of(
         for name in arguments
     }
     return Call(shown, hashlib.sha256(text.encode()).hexdigest()[:16])
+
+
+def say_of_others(engine: Engine, call: Call) -> None:
+    """Say that a call begins anew, though one is saved that looks like it.
+
+    Objects that are made from random numbers, or hold a time, differ from run to run.
+    """
+    base, _, _ = engine.name.partition("@")
+    if not any(value.startswith("<") for value in call.shown.values()):
+        return
+    others = [name for name in names(engine.folder) if name.startswith(f"{base}@")]
+    for name in others[:_MOST_OTHERS]:
+        newest = Store(engine.folder, name).newest()
+        if newest is None or newest.draft.complete:
+            continue
+        shown = newest.draft.call.get("arguments", {})
+        differing = [one for one in call.shown if call.shown[one] != shown.get(one)]
+        if shown.keys() == call.shown.keys() and all(
+            call.shown[one].startswith("<") for one in differing
+        ):
+            notices.say(
+                "%s begins at its beginning: of the call that is saved (%s), the value of %s was "
+                "another. key= tells which arguments count",
+                base, name, " and ".join(differing),
+            )  # fmt: skip
+            return
 
 
 def _shown(value: object, told: str) -> str:

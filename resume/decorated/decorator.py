@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar, cast, overload
 
 from resume import notices
 from resume.call import Call, fill_name, rank
-from resume.decorated.arguments import arguments_of, call_of
+from resume.decorated.arguments import arguments_of, call_of, say_of_others
 from resume.decorated.execution import CallExecution
 from resume.decorated.held import Held
 from resume.decorated.invocation import CachedCall, SavedCall
@@ -27,7 +27,7 @@ from resume.reentry.wrappers import Invocation, wrapper
 from resume.settings import Settings, check_settings
 from resume.sources import why_restart
 from resume.store import find_folder
-from resume.units import Duration
+from resume.units import Duration, parse_seconds
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -172,6 +172,8 @@ def resumable(
             trust=trust,
         ),
     )
+    if begin.settings.rate != "auto":
+        parse_seconds(begin.settings.rate, "rate")
     if function is None:
         return begin.decorate
     return begin.decorate(function)
@@ -211,7 +213,7 @@ class Beginning:
         engine = self._engine(function, arguments, call)
         execution = CallExecution(function, frame_at(1), held, engine, self.settings, call)
         try:
-            return self._invocation(execution, args, kwargs)
+            return self._invocation(execution, call, args, kwargs)
         except BaseException:
             execution.close()
             raise
@@ -232,25 +234,27 @@ class Beginning:
     def _invocation(
         self,
         execution: CallExecution,
+        call: Call,
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
     ) -> Invocation:
-        generation = self._generation(execution)
+        generation = self._generation(execution, call)
         if generation is not None and generation.manifest.draft.complete:
             return CachedCall(execution, generation)
         target = (
             execution.first(args, kwargs) if generation is None else execution.go_on(generation)
         )
-        call = SavedCall(execution, target, cache=self.cache)
-        call.start()
-        return call
+        saved = SavedCall(execution, target, cache=self.cache)
+        saved.start()
+        return saved
 
-    def _generation(self, execution: CallExecution) -> Generation | None:
+    def _generation(self, execution: CallExecution, call: Call) -> Generation | None:
         """Return what there is to go on from, if that is wanted and may be."""
         if self.settings.clean:
             execution.start_anew("clean=True")
             return None
         if not execution.engine.store.entries():
+            say_of_others(execution.engine, call)
             return None
         generation = execution.newest()
         if generation is None:

@@ -91,13 +91,26 @@ class Units(Program):
         return self[name].namespace is function.__globals__
 
     def _code(self, name: str, plain: CodeType) -> CodeType:
-        wanted = (plain.co_qualname, plain.co_firstlineno, plain.co_freevars)
-        for code in self[name].rewritten.codes.values():
-            if (code.co_qualname, code.co_firstlineno, code.co_freevars) == wanted:
-                return code
-        raise UnsupportedCodeError(  # pragma: no cover - the source has compiled to it
-            f"{plain.co_qualname} cannot be rewritten: {_CHECKPOINT}"
+        alike = [
+            code
+            for code in self[name].rewritten.codes.values()
+            if (code.co_qualname, code.co_firstlineno) == (plain.co_qualname, plain.co_firstlineno)
+        ]
+        # Several of one line: the rewriting may move a column, but not to that of another one.
+        away = [abs(_column(code) - _column(plain)) for code in alike]
+        if len(alike) == 1 or (_column(plain) >= 0 and away.count(min(away)) == 1):
+            return alike[away.index(min(away))]
+        raise UnsupportedCodeError(
+            f"@resumable cannot save {plain.co_qualname}: line {plain.co_firstlineno} of "
+            f"{plain.co_filename} holds several functions that look alike. Give it a line of its "
+            "own, with `def`"
         )
+
+
+def _column(code: CodeType) -> int:
+    """Where on its first line a function of one line begins, about; -1: nobody can tell."""
+    columns = [column for _, _, column, end in code.co_positions() if end and column is not None]
+    return min(columns, default=-1)
 
 
 @unseen

@@ -23,6 +23,8 @@ from resume.pickling.session import Rebuild, Reducer, Session, Unsavable
 
 _REOPEN = "open it after the restore, or leave the variable out with exclude="
 _AGAIN = "make it again after the restore, or leave the variable out with exclude="
+_AWAIT = "await it before the save, or leave the variable out with exclude="
+_ANEXT = "use a class with __anext__, or leave the variable out with exclude="
 REASONS: dict[str, tuple[str, str]] = {
     "_io.TextIOWrapper": ("an open file belongs to this process", _REOPEN),
     "_io.BufferedReader": ("an open file belongs to this process", _REOPEN),
@@ -38,17 +40,14 @@ REASONS: dict[str, tuple[str, str]] = {
         "a generator's place in its code cannot be copied",
         "use a class with __next__, a loop over chp.loop, or @resumable",
     ),
-    "coroutine": ("a coroutine's place in its code cannot be copied", "use @resumable"),
-    "async_generator": ("a generator's place in its code cannot be copied", "use @resumable"),
+    "coroutine": ("a coroutine's place in its code cannot be copied", _AWAIT),
+    "async_generator": ("a generator's place in its code cannot be copied", _ANEXT),
     "builtins.generator": (
         "a generator's place in its code cannot be copied",
         "use a class with __next__, a loop over chp.loop, or @resumable",
     ),
-    "builtins.coroutine": ("a coroutine's place in its code cannot be copied", "use @resumable"),
-    "builtins.async_generator": (
-        "a generator's place in its code cannot be copied",
-        "use a class with __anext__, or @resumable",
-    ),
+    "builtins.coroutine": ("a coroutine's place in its code cannot be copied", _AWAIT),
+    "builtins.async_generator": ("a generator's place in its code cannot be copied", _ANEXT),
     "builtins.frame": ("a frame is a running call of this process", _AGAIN),
     "builtins.traceback": ("a traceback holds running calls of this process", _AGAIN),
     "threading.Thread": ("a thread runs in this process", _AGAIN),

@@ -101,7 +101,8 @@ def cut_out(
         UnsupportedCodeError: Several do: lambdas on one line.
     """
     chains = source.chains.get((code.co_name, code.co_firstlineno), ())
-    cuts = [_cut(source, chain, code, is_foreign) for chain in chains]
+    outermost = {id(chain[_outermost(chain)]): chain for chain in chains}
+    cuts = [_cut(source, chain, code, is_foreign) for chain in outermost.values()]
     found = [cut for cut in cuts if _compiles_to(cut, code)]
     if len(found) > 1:
         raise UnsupportedCodeError(
@@ -130,13 +131,18 @@ def _first_line(node: _Scope) -> int:
     return marks[0].lineno if marks else node.lineno
 
 
+def _outermost(chain: tuple[_Scope, ...]) -> int:
+    """Return which of a chain is its first function."""
+    return next(n for n, node in enumerate(chain) if not isinstance(node, ast.ClassDef))
+
+
 def _cut(
     source: Source,
     chain: tuple[_Scope, ...],
     code: CodeType,
     is_foreign: Callable[[str, int], bool],
 ) -> Single:
-    at = next(n for n, node in enumerate(chain) if not isinstance(node, ast.ClassDef))
+    at = _outermost(chain)
     top = copy.deepcopy(chain[at])
     _strip(top)
     body: ast.stmt = ast.copy_location(ast.Expr(top), top) if isinstance(top, ast.Lambda) else top

@@ -289,68 +289,6 @@ def test_what_cannot_be_saved_is_said_and_the_program_goes_on():
     assert "Nothing was written, and the program runs on" in ended["told"]
 
 
-def test_what_has_no_copy_is_brought_by_the_rerun():
-    """A connection that was given, and a global: also where the function names them itself."""
-    died, last = runs(
-        program(
-            """
-            import socket
-            rows = {"all": [1, 2]}
-
-            @resumable
-            def work(given):
-                mine, inner = [given], rows["all"]
-                resume.save()
-                die()
-                return mine[0] is given, given is sock, inner is rows["all"]
-
-            sock = socket.socket()
-            print(work(sock))
-            """
-        ),
-        lives=(0, 0),
-    )
-
-    assert (died["code"], died["told"]) == (-9, "")
-    assert last["out"] == "(True, True, True)\n"
-
-
-@pytest.mark.parametrize(
-    ("made", "why"),
-    [
-        (
-            "iter([1, 2])",
-            "cannot save the argument given (a list_iterator): it stands at some place",
-        ),
-        ("Part()", "cannot save the argument given.thread (a threading.Thread)"),
-    ],
-    ids=["iterator", "part"],
-)
-def test_arguments_that_no_resume_could_put_right_are_not_saved(made, why):
-    """One line, and the program goes on."""
-    ended = runs(
-        program(
-            f"""
-            import threading
-
-            class Part:
-                def __init__(self):
-                    self.thread = threading.Thread()
-
-            @resumable
-            def work(given):
-                resume.save()
-                return 1
-
-            print(work({made}))
-            """
-        )
-    )[0]
-
-    assert ended["out"] == "1\n"
-    assert why in ended["told"]
-
-
 def test_other_threads_run_it_as_it_is():
     """No save, one line, the same result."""
     ended = runs(
@@ -444,3 +382,22 @@ def test_under_resume_run_it_does_no_harm():
     assert [each.returncode for each in ended] == [-9, 0], ended
     assert ended[1].stdout == "45 False\n"
     assert "resuming script" in ended[1].stderr
+
+
+def test_functions_that_look_alike_are_refused():
+    """Without columns in the code, nobody could tell which of two lambdas of a line it is."""
+    Path("program.py").write_text(
+        "import resume\nfine = resume.resumable(\n    lambda n: n + 1\n)\n"
+        "print(fine(1), flush=True)\nboth = [lambda: 1, lambda: 1]\nresume.resumable(both[0])\n"
+    )
+
+    ended = subprocess.run(
+        [sys.executable, "-X", "no_debug_ranges", "program.py"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ended.stdout == "2\n"
+    assert "line 6 of" in ended.stderr
+    assert "holds several functions that look alike" in ended.stderr
