@@ -229,7 +229,9 @@ class _Course:
         if not proof.saves:
             proof.last_words = ""
             proof.why = f"no save was made in the {self._work_s:.2f} s that it worked"
-            proof.why += "" if proof.postponed else ": let it work longer"
+            if not proof.postponed:
+                proof.why += ": let it work longer"
+                proof.why += ", or give a shorter --rate" if self._plan.rate_s else ""
         return proof.saves > 0
 
     def _to_its_end(self, rate_s: float) -> Ended:

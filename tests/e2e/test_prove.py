@@ -202,10 +202,12 @@ def test_a_script_that_is_never_saved_proves_nothing(prove):
 
 def test_a_script_that_ends_before_a_save_proves_nothing(prove):
     """It is told to work longer."""
-    result = prove("print(1)\n", "script.py")
+    chosen = prove("print(1)\n", "script.py")
+    given = prove("print(1)\n", "--rate", "9", "script.py")
 
-    assert result.exit_code == 3
-    assert "let it work longer" in result.stdout.splitlines()[-1]
+    assert chosen.exit_code == given.exit_code == 3
+    assert chosen.stdout.endswith(": let it work longer\n")
+    assert given.stdout.endswith(": let it work longer, or give a shorter --rate\n")
 
 
 @pytest.mark.parametrize(
