@@ -64,6 +64,7 @@ def _finds_the_dict() -> bool:
     known = frame.f_locals
     found = dict_slot(frame).value == id(known) and (before, pending_flag(frame).value) == (0, 1)
     known.clear()
+    del frame  # a cycle, which would keep all frames around alive: we may be imported for a save
     return found
 
 

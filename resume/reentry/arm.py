@@ -272,6 +272,7 @@ class Alarm:
         self._turn_off(frame)
         assert self._lines is not None
         self._is_paused = self._is_on = self._lines.start(frame) is None
+        del frame  # it may be our own: a cycle, which would keep the program's frames alive
         if not self._is_paused:
             self._start_thread()
 

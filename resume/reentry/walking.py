@@ -112,8 +112,10 @@ def no_other_thread(program: Program) -> None:
     Raises:
         Postponed: Another thread has a frame of the program.
     """
-    for number, innermost in running_frames().items():
-        frame: FrameType | None = None if number == get_ident() else innermost
+    others = running_frames()
+    del others[get_ident()]  # our own frame: a cycle, which would keep what is saved alive
+    for innermost in others.values():
+        frame: FrameType | None = innermost
         while frame is not None:
             site = program.find(frame.f_code)
             if site is not None:

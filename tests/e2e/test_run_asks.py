@@ -104,6 +104,32 @@ def test_a_sync_saves_when_one_is_due(folder):
     assert len(generations(folder)) == 1
 
 
+def test_a_save_keeps_nothing_alive(folder):
+    """Nor does a fork: objects end where they end in plain Python, without the collector."""
+    (folder / "script.py").write_text(
+        "import gc, os, resume, sys, weakref\n"
+        "gc.disable()\n"
+        "class Loud:\n"
+        "    def __del__(self):\n"
+        "        print('end', flush=True)\n"
+        "def step(k):\n"
+        "    held = Loud()\n"
+        "    if k == 1:\n"
+        "        resume.save()\n"
+        "    if k == 2 and not os.fork():\n"
+        "        os._exit(0)\n"
+        "    print(k, sys.getrefcount(held))\n"
+        "for k in range(4):\n"
+        "    step(k)\n"
+        "print('behind')\n"
+    )
+    assert run(folder, "script.py", log="plain").returncode == 0
+
+    assert resumed(folder, "script.py").returncode == 0
+
+    assert (folder / "log").read_text() == (folder / "plain").read_text()
+
+
 def test_a_sync_that_is_not_due_imports_nothing(folder):
     """What saves takes longer to import than many a script runs."""
     (folder / "script.py").write_text(
