@@ -15,6 +15,7 @@ runs somewhere else than on the stack that is saved.
 
 from __future__ import annotations
 
+import sys
 import types
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ from resume.pickling import functions
 from resume.pickling.builders import bound, builder
 from resume.pickling.functions import contents_of, fill_cell, fills_of, state_of
 from resume.pickling.session import Rebuild, Reducer, Session, Unsavable
-from resume.reentry import caches, files, loggers, things
+from resume.reentry import caches, files, loggers, parameters, things
 from resume.reentry.contexts import acts_on_process
 from resume.reentry.files import SLOT
 from resume.reentry.iterators import Counted
@@ -72,6 +73,7 @@ class Taking:
             types.CellType: self._cell,
             caches.KIND: self._cached,
             **dict.fromkeys(things.LOCKS, self._lock),
+            **dict.fromkeys(parameters.KINDS, self._parameter),
             **dict.fromkeys(files.TYPES, files.reduce_file),
         }
         if kind in own or issubclass(kind, type):
@@ -127,6 +129,15 @@ class Taking:
         how = thing.cache_parameters()
         args = (thing.__wrapped__, how["maxsize"], how["typed"])
         return functions.cached_function, args, state, None, None, caches.fill_cache
+
+    def _parameter(self, _session: Session, thing: Any) -> Any:
+        if look_up(vars(sys.modules.get(thing.__module__, types)), thing.__name__) is thing:
+            return NotImplemented  # `T = TypeVar("T")`
+        for module in self.program:
+            declared = parameters.declared_by(module.namespace, thing)
+            if declared and declared[0].partition(".")[0] in self.defined.get(module.name, ()):
+                return declared_parameter, (module.name, *declared)
+        return parameters.by_value(thing)
 
     # -- cells
 
@@ -333,6 +344,12 @@ def by_name(rebuild: Rebuild, module: str, qualname: str) -> Any:
     if found is None:
         raise LookupError(f"{module} has no {qualname}")
     return found
+
+
+@bound
+def declared_parameter(rebuild: Rebuild, module: str, qualname: str, number: int) -> Any:
+    """The type parameter of what the definitions of the program have made under this name."""
+    return parameters.parameters_of(by_name(rebuild, module, qualname))[number]
 
 
 @bound

@@ -27,7 +27,7 @@ from resume.rewrite.blocks import is_hidden
 from resume.rewrite.building import load, silent
 from resume.rewrite.positions import id_of
 from resume.rewrite.residual import is_in
-from resume.rewrite.scopes import FUNCTIONS, walk_frame
+from resume.rewrite.scopes import ALIASES, FUNCTIONS, walk_frame
 
 GIVE = ".give"
 """A hidden global while definitions run: brings the values that the next one needs."""
@@ -157,8 +157,10 @@ def _before(body: Sequence[ast.stmt], number: int) -> Iterator[ast.stmt]:
 
 
 def makes_type(node: ast.stmt) -> bool:
-    """The statement is `T = TypeVar("T")`, or its like."""
+    """The statement is `T = TypeVar("T")`, or its like, or `type T = ...`."""
     match node:
+        case ast.stmt() if isinstance(node, ALIASES):
+            return True
         case ast.Assign(targets=[ast.Name()], value=ast.Call(func=ast.Name(id=name))):
             return name in TYPE_MAKERS
         case ast.Assign(targets=[ast.Name()], value=ast.Call(func=ast.Attribute(attr=name))):
@@ -185,7 +187,7 @@ def definition_of(node: ast.stmt) -> bool:
         case ast.Try():
             return any(isinstance(each, (ast.Import, ast.ImportFrom)) for each in node.body)
         case _:
-            return False
+            return isinstance(node, ALIASES)
 
 
 def _is_constant(node: ast.expr) -> bool:

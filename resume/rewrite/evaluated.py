@@ -130,9 +130,11 @@ def _soften(inner: _Seen, seen: _Seen) -> None:
     seen.mentions |= inner.mentions
 
 
-def _class(node: ast.ClassDef, seen: _Seen) -> None:
-    _take([*node.bases, *node.keywords], seen)
+def _class(node: ast.ClassDef, seen: _Seen, around: Iterable[str] = ()) -> None:
+    declared = {*around, *_declared(node)}
+    _take([*node.bases, *node.keywords], seen, declared)
     own = {name for each in node.body for part in walk_frame(each) for name in names_bound_by(part)}
+    own |= declared
     for statement in node.body:
         if isinstance(statement, FUNCTIONS):
             _take(statement.decorator_list, seen, own)
@@ -141,9 +143,14 @@ def _class(node: ast.ClassDef, seen: _Seen) -> None:
             _signature(statement, seen, own)
         elif isinstance(statement, ast.ClassDef):
             _take(statement.decorator_list, seen, own)
-            _class(statement, seen)
+            _class(statement, seen, declared)
         else:
             _take([statement], seen, own)
+
+
+def _declared(node: ast.AST) -> set[str]:
+    """Return the type parameters of a class or function: `T` of `class Box[T]` (3.12)."""
+    return {each.name for each in getattr(node, "type_params", ())}
 
 
 def _defaults(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.expr]:

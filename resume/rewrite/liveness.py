@@ -11,10 +11,13 @@ from dataclasses import dataclass, field
 
 from resume.rewrite.definitions import definitions_before, makes_type
 from resume.rewrite.residual import is_in
-from resume.rewrite.scopes import FUNCTIONS, SCOPES, names_bound_by
+from resume.rewrite.scopes import ALIASES, FUNCTIONS, SCOPES, names_bound_by
 
 _SEES_ALL = frozenset({"locals", "globals", "vars", "dir", "eval", "exec"})
-_DEFINING = (*FUNCTIONS, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign)
+_DEFINING = (
+    *(*FUNCTIONS, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign),
+    *ALIASES,
+)
 NOWHERE = -1
 """A position that no statement has: all of a module's lie before it."""
 
@@ -62,7 +65,8 @@ def definitions_of(body: Sequence[ast.stmt], position: int | None) -> Definition
         if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
             made.add(node.name)
         elif makes_type(node):
-            types.update(part.id for part in node.targets)  # type: ignore[attr-defined]
+            targets = getattr(node, "targets", None) or [node.name]  # type: ignore[attr-defined]
+            types.update(part.id for part in targets)
         elif isinstance(node, (ast.Assign, ast.AnnAssign)):
             constants.update(part.id for part in ast.walk(node) if isinstance(part, ast.Name))
         elif isinstance(node, ast.Import):

@@ -31,7 +31,7 @@ from resume.rewrite.building import (
 from resume.rewrite.comprehensions import CODE_NAMES, hoisted
 from resume.rewrite.operands import Slot, operands
 from resume.rewrite.positions import SILENT, id_of
-from resume.rewrite.scopes import FUNCTIONS, Comprehension, Scope, walk_frame
+from resume.rewrite.scopes import ALIASES, FUNCTIONS, Comprehension, Scope, walk_frame
 from resume.rewrite.spilling import Expressions
 from resume.rewrite.unit import Unit
 
@@ -116,11 +116,16 @@ class _Statements:
             ast.Continue: self._leaving,
             ast.Assign: self._assign,
             ast.AugAssign: self._augmented,
+            **dict.fromkeys(ALIASES, self._alias),
         }
         return rules.get(type(node), self._simple)(node)
 
     def _coroutine(self, node: ast.stmt) -> list[ast.stmt]:
         self._close([node], "coroutines are left as they are")
+        return [node]
+
+    def _alias(self, node: ast.stmt) -> list[ast.stmt]:
+        self._close([node], "what a type stands for is told")
         return [node]
 
     def _declaration(self, node: ast.Global | ast.Nonlocal) -> list[ast.stmt]:

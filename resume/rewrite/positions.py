@@ -39,7 +39,11 @@ SILENT = STRIDE - 1
 """Id of instructions that have no place in the source: no line event comes from them."""
 
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-_LOCATED = (ast.stmt, ast.expr, ast.ExceptHandler, ast.arg, ast.keyword, ast.alias, ast.pattern)
+_TYPE_PARAMETERS = tuple(filter(None, [getattr(ast, "type_param", None)]))  # from 3.12 on
+_LOCATED = (
+    *(ast.stmt, ast.expr, ast.ExceptHandler, ast.arg, ast.keyword, ast.alias, ast.pattern),
+    *_TYPE_PARAMETERS,
+)
 YIELDS = (ast.Yield, ast.YieldFrom)
 OWNERS = (ast.stmt, ast.ExceptHandler, ast.Call, *YIELDS, ast.Await, ast.Lambda, *COMPREHENSIONS)
 """Nodes with an id of their own; every other node has that of the nearest one around it."""

@@ -24,6 +24,7 @@ from resume.rewrite.residual import RESIDUAL
 
 _NOP = dis.opmap["NOP"]
 _STORES = {"STORE_FAST": "DELETE_FAST", "STORE_NAME": "DELETE_NAME"}
+_OF_PARAMETERS = "<generic parameters of "
 _IN_RESIDUAL = re.compile(r"^.*?\.residual(?=\.|$)")
 _HIDDEN_COMPREHENSION = re.compile(
     r"\.(?P<name><(?:list|set|dict)comp>|<genexpr>)\d+(?P<inner>\.<locals>\.)?"
@@ -54,6 +55,7 @@ class Relocation:
         self._numbers, self._hoisted, self._helpers = numbers, hoisted, helpers
         self._within: tuple[str, str] | None = None
         self._call: tuple[int, Position] | None = None
+        self._lazy = list[CodeType]()
         self.tables: dict[int, Table] = {}
         """By `id(code)`: hashing a code object is slow."""
 
@@ -79,6 +81,7 @@ class Relocation:
     def _relocated(self, code: CodeType) -> CodeType:
         positions = list(code.co_positions())
         raw = bytearray(code.co_code)
+        self._note_lazy(code)
         consts = [self._constant(value) for value in code.co_consts]
         self._exchange(code, raw, positions)
         self._class_line(code, raw, consts)
@@ -100,6 +103,13 @@ class Relocation:
         self.tables[id(made)] = Table(made, block, code.co_name == RESIDUAL, ids, resumed)
         return made
 
+    def _note_lazy(self, code: CodeType) -> None:
+        """Note the bounds of type parameters: code that runs when somebody asks for one."""
+        if code.co_name.startswith(_OF_PARAMETERS):
+            declared = code.co_name.removeprefix(_OF_PARAMETERS).removesuffix(">")
+            inner = [each for each in code.co_consts if isinstance(each, CodeType)]
+            self._lazy.extend(each for each in inner if each.co_name != declared)
+
     def _true_position(self, found: Position) -> Position:
         if self._call and is_resumed(found[0]) and self._numbers.meaning(found[0]) == self._call[0]:
             return self._call[1]
@@ -119,6 +129,8 @@ class Relocation:
         return plain_qualname(name)
 
     def _block(self, code: CodeType) -> int:
+        if code.co_name.startswith(_OF_PARAMETERS) or any(each is code for each in self._lazy):
+            return -1  # it begins at the line of what it declares, and is none of the program's
         return self._numbers.meaning(code.co_firstlineno) or -1
 
     def _constant(self, value: Any) -> Any:

@@ -15,6 +15,8 @@ from resume.rewrite.positions import COMPREHENSIONS
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 DEFINITIONS = (*FUNCTIONS, ast.ClassDef)
 SCOPES = (*DEFINITIONS, ast.Lambda)
+ALIASES: tuple[type[ast.stmt], ...] = tuple(filter(None, [getattr(ast, "TypeAlias", None)]))
+"""`type Pair = ...`: nothing is evaluated before somebody asks what it is."""
 OPAQUE = (ast.Lambda, *COMPREHENSIONS)
 """Expressions whose inside is another frame (or hides one)."""
 
