@@ -284,6 +284,8 @@ class Run:
             raise Postponed(f"{place} runs implicit code at {frame.f_lineno}")
         callee = self._callee(place.callee, frame, values)
         if callee is next and is_generator:
+            if place.asked is None:
+                raise Postponed("what `next` is given would be evaluated again")
             return place.number, Entry.REDO
         while not isinstance(callee, (types.FunctionType, type)):
             if isinstance(callee, types.MethodType):
