@@ -25,6 +25,8 @@ from resume.script.rewriting import Rewriting, read_source
 def run_script(path: str, argv: Sequence[str], saving: Saving) -> NoReturn:
     """Run the file *path* as `__main__`, in place of the program that calls this.
 
+    Of a folder it is the `__main__.py` in it.
+
     Args:
         path: As it was typed.
         argv: What the script finds behind its name in `sys.argv`.
@@ -35,6 +37,8 @@ def run_script(path: str, argv: Sequence[str], saving: Saving) -> NoReturn:
         UnsupportedCodeError: It has no source, cannot be rewritten, or is async; it did not start.
     """
     full = path if os.path.isabs(path) else os.path.join(os.getcwd(), path)  # noqa: PTH109, PTH117, PTH118
+    if os.path.isdir(full):  # noqa: PTH112
+        _run_folder(path, os.getcwd() if path == "." else full, argv, saving)  # noqa: PTH109
     source = Source("__main__", full, _text_of(path, full))
     folder = os.path.dirname(os.path.realpath(full))  # noqa: PTH120
     rewriting = Rewriting(full, folder, saving.helpers())
@@ -47,6 +51,19 @@ def run_script(path: str, argv: Sequence[str], saving: Saving) -> NoReturn:
     _prepare_beside(folder, saving)
     sys.argv = [path, *argv]
     launch(_Script(Modules(rewriting), saving, source))
+
+
+def _run_folder(path: str, full: str, argv: Sequence[str], saving: Saving) -> NoReturn:
+    file = os.path.join(full, "__main__.py")  # noqa: PTH118
+    folder = os.path.realpath(full)
+    rewriting = Rewriting(file, folder, saving.helpers())
+    try:
+        rewriting.reach(read_source("__main__", file))
+    except (OSError, SyntaxError, ValueError):
+        _run_plainly([path, *argv])
+    _prepare_beside(folder, saving)
+    sys.argv = [path, *argv]
+    launch(_Folder(Modules(rewriting), saving, full))
 
 
 def run_module(name: str, argv: Sequence[str], saving: Saving) -> NoReturn:
@@ -84,11 +101,6 @@ def run_module(name: str, argv: Sequence[str], saving: Saving) -> NoReturn:
 
 def _text_of(path: str, full: str) -> bytes:
     shown = os.path.basename(sys.executable)  # noqa: PTH119
-    if os.path.isdir(full):  # noqa: PTH112
-        raise UnsupportedCodeError(
-            f"{path} is a folder: run its main file, `resume run "
-            f"{os.path.join(path, '__main__.py')}`, or a package with `resume run -m`"  # noqa: PTH118
-        )
     try:
         data = read_source("__main__", full).data
     except OSError as why:
@@ -198,15 +210,18 @@ class _Module(_Start):
 
     def begin(self) -> Callable[[], Any]:
         """Let `runpy` find the module, and put our code in place of its."""
-        names = self._main(os.getcwd())  # noqa: PTH109
+        return self._found_by("_get_module_details", os.getcwd(), self._name)  # noqa: PTH109
+
+    def _found_by(self, finder: str, folder: str, *words: Any) -> Callable[[], Any]:
+        names = self._main(folder)
         names["__loader__"] = sys.modules["builtins"].__loader__
-        self._find: Any = runpy._get_module_details  # type: ignore[attr-defined]  # noqa: SLF001
-        runpy._get_module_details = partial(_find_main, self)  # type: ignore[attr-defined]  # noqa: SLF001
-        return partial(runpy._run_module_as_main, self._name)  # type: ignore[attr-defined]  # noqa: SLF001
+        self._finder, self._find = finder, getattr(runpy, finder)
+        setattr(runpy, finder, partial(_find_main, self))
+        return partial(runpy._run_module_as_main, *words)  # type: ignore[attr-defined]  # noqa: SLF001
 
     def find_no_more(self) -> Any:
         """Give `runpy` its function back."""
-        runpy._get_module_details = self._find  # type: ignore[attr-defined]  # noqa: SLF001
+        setattr(runpy, self._finder, self._find)
         return self._find
 
     def replaced(self, found: Any) -> Any:
@@ -216,6 +231,14 @@ class _Module(_Start):
         names["__spec__"], names["__package__"] = spec, spec.parent  # as `runpy` will, later
         code = self._modules.code_of_main(spec, names)
         return name, spec, plain if code is None else self._watched(code)
+
+
+class _Folder(_Module):
+    """`python FOLDER`; `runpy` does that, too."""
+
+    def begin(self) -> Callable[[], Any]:
+        """Let `runpy` find `__main__` in the folder, and put our code in place of its."""
+        return self._found_by("_get_main_module_details", self._name, "__main__", False)
 
 
 @unseen

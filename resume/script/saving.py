@@ -215,7 +215,7 @@ def _teller() -> Teller | None:
 
 
 def _name_of(options: RunOptions) -> str:
-    return options.target if options.is_module else Path(options.target).stem
+    return options.target if options.is_module else Path(options.target).absolute().stem
 
 
 @unseen

@@ -216,6 +216,33 @@ def test_the_program_asks_for_saves_itself(tmp_path):
     assert (tmp_path / "log").read_bytes().endswith((tmp_path / "plain").read_bytes()[-30:])
 
 
+def test_a_folder_goes_on_as_its_main_file_would(tmp_path):
+    """With a module beside it; the checkpoint has the folder's name."""
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "inner.py").write_text("def half(n):\n    return n / 2\n")
+    (tmp_path / "app" / "__main__.py").write_text(
+        "import os, signal, resume, inner\n"
+        "size = len('abc')\n"
+        "class Sized:\n"
+        "    size = size\n"
+        "for k in range(5):\n"
+        "    print(k, inner.half(k), Sized.size, flush=True)\n"
+        "    Sized.size += 1\n"
+        "    if k == 2:\n"
+        "        resume.save()\n"
+        "        if os.environ.get('DIE'):\n"
+        "            os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    assert run(tmp_path, "app", log="plain").returncode == 0
+
+    assert resumed(tmp_path, "app", DIE="1").returncode == -signal.SIGKILL
+    last = resumed(tmp_path, "app")
+
+    assert last.returncode == 0, last.stderr
+    assert "resuming app at line" in last.stderr
+    assert (tmp_path / "log").read_bytes() == (tmp_path / "plain").read_bytes()
+
+
 def test_a_second_run_beside_the_first_says_who_is_there(folder):
     """It runs to its end, and saves nothing."""
     text = (folder / "script.py").read_text()

@@ -364,7 +364,6 @@ def test_the_hash_seed_is_pinned_where_it_is_not_set():
 
 REFUSED = {
     "missing.py": (2, "missing.py cannot be run: No such file or directory"),
-    "folder": (10, "folder is a folder: run its main file"),
     "archive.pyz": (10, "holds no source"),
     "made.pyc": (10, "holds no source"),
     "waiting.py": (10, "waiting.py, line 3: an async script cannot be continued in the middle"),
@@ -387,7 +386,6 @@ def test_what_cannot_be_run_is_refused_in_one_line_with_the_remedy(words):
         {
             "script.py": "print('ran')\n",
             "made.pyc": "",
-            "folder/__main__.py": "print('ran')\n",
             "waiting.py": "import asyncio\nasync def main(): pass\nasyncio.run(main())\n",
         }
     )
@@ -401,6 +399,38 @@ def test_what_cannot_be_run_is_refused_in_one_line_with_the_remedy(words):
     assert text in done.stderr.decode()
     assert done.stderr.startswith(b"resume: ")
     assert done.stderr.count(b"\n") == 1
+
+
+FOLDER = {
+    "app/__main__.py": """
+        import sys, inner, traceback
+        print(__name__, __file__, __package__, __spec__, sys.argv, sys.path[0])
+        print(list(globals()), inner.total(4), inner.__file__)
+        def fail(n):
+            traceback.print_stack()
+            return n / 0
+        if len(sys.argv) > 2:
+            fail(3)
+        """,
+    "app/inner.py": "def total(n):\n    return sum(i for i in range(n))\n",
+}
+
+
+@pytest.mark.parametrize("words", ["app", "app/", "./app x", "app x y", "."])
+def test_a_folder_runs_its_main_file(words):
+    """As `python FOLDER` does, with what it finds and shows."""
+    write(FOLDER)
+    if words == ".":
+        write({name.removeprefix("app/"): text for name, text in FOLDER.items()})
+
+    assert_same(*words.split())
+
+
+@pytest.mark.parametrize("text", [None, "x = (\n"])
+def test_a_folder_that_cannot_run_says_what_python_says(text):
+    write({"app/other.py": ""} if text is None else {"app/__main__.py": text})
+
+    assert_same("app", ways=1)
 
 
 def test_a_script_that_only_has_coroutines_runs():
