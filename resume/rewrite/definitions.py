@@ -66,7 +66,7 @@ def definitions_before(
     } - (known | defined)
     unknown = computed.difference(*given.values())
     ours = defined | {name for part in inside for name in _imported_from(part, own)}
-    hints = set() if _keeps_hints(body) else unknown
+    hints = set() if hints_are_texts(body) else unknown
     for statement in made:
         if id_of(statement) in given:
             yield silent(ast.Expr(ast.Call(load(GIVE), [ast.Constant(id_of(statement))], [])))
@@ -75,7 +75,7 @@ def definitions_before(
         yield _without_hints(left, hints)
 
 
-def _keeps_hints(body: Sequence[ast.stmt]) -> bool:
+def hints_are_texts(body: Sequence[ast.stmt]) -> bool:
     """Annotations are texts, and nothing is evaluated for them."""
     return any(
         isinstance(each, ast.ImportFrom)

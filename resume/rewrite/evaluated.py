@@ -14,7 +14,7 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from resume.rewrite.definitions import definition_of, makes_type
+from resume.rewrite.definitions import definition_of, hints_are_texts, makes_type
 from resume.rewrite.positions import COMPREHENSIONS, id_of
 from resume.rewrite.residual import is_in
 from resume.rewrite.scopes import FUNCTIONS, names_bound_by, walk_frame
@@ -44,6 +44,8 @@ class Evaluated:
 
 @dataclass(slots=True)
 class _Seen:
+    reads_hints: bool = True
+    """Annotations are evaluated."""
     needs: set[str] = field(default_factory=set)
     reads: set[str] = field(default_factory=set)
     mentions: set[str] = field(default_factory=set)
@@ -57,12 +59,13 @@ def evaluated_before(body: Sequence[ast.stmt], number: int) -> Iterator[Evaluate
         number: Id of the position.
     """
     computed: set[str] = set()
+    reads_hints = not hints_are_texts(body)
     for statement in _statements(body, number):
         bound = {name for part in walk_frame(statement) for name in names_bound_by(part)}
         if not definition_of(statement):
             computed |= bound
             continue
-        seen = _Seen()
+        seen = _Seen(reads_hints)
         _look(statement, seen)
         if seen.reads or seen.mentions:
             yield Evaluated(
@@ -113,7 +116,7 @@ def _look(statement: ast.stmt, seen: _Seen) -> None:
             _signature(statement, seen, set())
         case ast.If():
             _take([statement.test], seen)
-            inner = _Seen()
+            inner = _Seen(seen.reads_hints)
             for each in [*statement.body, *statement.orelse]:
                 _look(each, inner)
             _soften(inner, seen)
@@ -144,6 +147,8 @@ def _class(node: ast.ClassDef, seen: _Seen, around: Iterable[str] = ()) -> None:
         elif isinstance(statement, ast.ClassDef):
             _take(statement.decorator_list, seen, own)
             _class(statement, seen, declared)
+        elif isinstance(statement, ast.AnnAssign) and not seen.reads_hints:
+            _take(filter(None, [statement.target, statement.value]), seen, own)
         else:
             _take([statement], seen, own)
 
@@ -153,11 +158,13 @@ def _declared(node: ast.AST) -> set[str]:
     return {each.name for each in getattr(node, "type_params", ())}
 
 
-def _defaults(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.expr]:
+def _defaults(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> list[ast.expr]:
     return [*node.args.defaults, *(each for each in node.args.kw_defaults if each is not None)]
 
 
 def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef, seen: _Seen, own: set[str]) -> None:
+    if not seen.reads_hints:
+        return
     args = node.args
     every = [*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg]
     hints = [each.annotation for each in every if each is not None and each.annotation is not None]
@@ -191,6 +198,12 @@ def _evaluated(node: ast.AST) -> Iterator[ast.AST]:
         yield part
         if isinstance(part, COMPREHENSIONS):
             for child in ast.iter_child_nodes(part):
+                yield from _evaluated(child)
+        elif isinstance(part, (*FUNCTIONS, ast.Lambda)):
+            for child in [*getattr(part, "decorator_list", ()), *_defaults(part)]:
+                yield from _evaluated(child)
+        elif isinstance(part, ast.ClassDef):
+            for child in [*part.decorator_list, *part.bases, *part.keywords, *part.body]:
                 yield from _evaluated(child)
 
 

@@ -20,6 +20,12 @@ BODIES = {
     "@n\n    def go(self, k=more): return later": ({"n", "more"}, {"n", "more"}),
     "def go(self, k: n) -> more: return later": (set(), {"n", "more"}),
     "make = lambda: n": (set(), set()),
+    "make = lambda self, k=n, *, j=more: k + later": ({"n", "more"}, {"n", "more"}),
+    "if n:\n        @more\n        def go(self, k=size): return later": (
+        set(),
+        {"n", "more", "size"},
+    ),
+    "if n:\n        class In(more):\n            size = other": (set(), {"n", "more", "other"}),
     "class In(n):\n        size = more": ({"n", "more"}, {"n", "more"}),
     "try:\n        size = n\n    except NameError:\n        size = more": (
         set(),
@@ -57,6 +63,20 @@ def test_only_what_is_evaluated_for_certain_is_needed(statement):
     found = evaluated(f"{statement}\n")
 
     assert HEADS[statement] == {name for each in found for name in each.needs}
+
+
+def test_annotations_that_are_texts_need_nothing():
+    """Names for type checkers alone need not be there."""
+    (found,) = evaluated(
+        "from __future__ import annotations\n"
+        "class Sized(base):\n"
+        "    size: Missing = n\n"
+        "    other: Missing\n"
+        "    def go(self, k: Missing) -> Missing: pass\n"
+        "def go(k: Missing): pass\n"
+    )
+
+    assert {"base", "n"} == found.needs == found.reads
 
 
 def test_a_name_is_computed_where_the_last_that_bound_it_does_not_run_again():
