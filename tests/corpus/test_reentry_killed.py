@@ -21,7 +21,6 @@ EVENT_LOOPS = {"below_c_code", "coroutines"}
 
 
 NOT_YET = {
-    "object_lifetimes": "objects of frames that were left end at another time",
     "set_order": "not every order of a set can be made again",
 }
 """What is not as it should be, program by program."""
