@@ -23,6 +23,7 @@ from resume import notices
 from resume.call import Call, argument_values, is_simple, record_call
 from resume.engine import Engine
 from resume.errors import ConfigError
+from resume.pickling.holes import REASONS
 from resume.store import Store, names
 
 _NAMED = (type, FunctionType, types.BuiltinFunctionType, types.ModuleType)
@@ -172,6 +173,9 @@ class _Digest:
         return True
 
     def _reduced(self, value: Any, depth: int) -> None:
+        kinds = (f"{kind.__module__}.{kind.__qualname__}" for kind in type(value).__mro__)
+        if any(kind in REASONS for kind in kinds):
+            return  # it belongs to the process: its number or name there tells nothing
         try:
             parts = value.__reduce_ex__(4)
         except Exception:  # noqa: BLE001 - a program's own code; what has no copy counts by its type

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from resume import resumable
+
+PAUSE_S = float(os.environ.get("PAUSE_S", "0"))
+
+
+def pause() -> None:
+    """Give a save room, in a run that is to die behind one."""
+    time.sleep(PAUSE_S)
 
 
 @resumable
@@ -12,7 +20,7 @@ def slow(n):
     """Take a while."""
     total = 0
     for i in range(4):
-        time.sleep(0.0005)
+        pause()
         total += i * n
     return total
 
@@ -24,12 +32,12 @@ class Tool:
     def __init__(self, size):
         self.size = 0
         while self.size < size:
-            time.sleep(0.0005)
+            pause()
             self.size += 1
 
     @resumable
     def use(self, n):
         """Take a while."""
         for _ in range(3):
-            time.sleep(0.0005)
+            pause()
         return self.size * n

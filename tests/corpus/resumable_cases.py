@@ -2,7 +2,7 @@
 
     python resumable_cases.py CASE
 
-prints what the case gives. A pause in each pass gives a save room.
+prints what the case gives.
 """
 
 from __future__ import annotations
@@ -11,20 +11,16 @@ import contextlib
 import functools
 import random
 import sys
-import time
 
 import numpy as np
 import resumable_beside as beside
+from resumable_beside import pause
 
 import resume
 from resume import resumable
 
 table = {"weights": [1, 2, 3]}
 noted: list[int] = []
-
-
-def pause() -> None:
-    time.sleep(0.0005)
 
 
 # -- loops and calls

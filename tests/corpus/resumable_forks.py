@@ -67,6 +67,7 @@ def _become(script: str, argv: list[str], lives: int) -> None:
     try:
         if lives:
             die_after(lives)
+            os.environ["PAUSE_S"] = "0.05"
         sys.argv = [script, *argv]
         sys.path[0] = str(Path(script).resolve().parent)
         runpy.run_path(script, run_name="__main__")

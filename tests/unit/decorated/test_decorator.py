@@ -5,57 +5,18 @@ from __future__ import annotations
 import array
 import inspect
 import linecache
-import logging
 import pickle
 import random
 import re
 import threading
 import traceback
-from pathlib import Path
 
 import numpy as np
 import pytest
+from cutting import Cut, goes_on, kept, stopping
 
 import resume
-from resume import Checkpoint, CodeChangedError, ConfigError, RestoreError, resumable
-
-
-class Cut(Exception):  # noqa: N818 - no error, but the end of a call
-    """Cuts a call short."""
-
-
-class Stopping:
-    """Cuts the first call that comes to it."""
-
-    def __init__(self):
-        self.is_over = False
-
-    def here(self):
-        if not self.is_over:
-            self.is_over = True
-            raise Cut
-
-
-stopping = Stopping()
-
-
-@pytest.fixture(autouse=True)
-def _one_stop(caplog):
-    stopping.is_over = False
-    caplog.set_level(logging.INFO, logger="resume")
-
-
-def kept():
-    return sorted(path.parent.name for path in Path(".checkpoints").glob("*/*.manifest.json"))
-
-
-def goes_on(call):
-    """Call it twice: the first call is cut short behind its save."""
-    with pytest.raises(Cut):
-        call()
-    assert kept()
-    return call()
-
+from resume import RestoreError, resumable
 
 # -- what goes on
 
@@ -385,6 +346,76 @@ def test_an_unbound_variable_of_the_closure_stays_unbound():
     assert goes_on(call) == ("unbound", 1)
 
 
+def test_parts_of_arguments_stay_those_of_the_caller():
+    """Also where a variable of the function holds one of them, too."""
+
+    @resumable
+    def work(data):
+        inner = data["inner"]
+        data = None
+        resume.save()
+        stopping.here()
+        inner.append(1)
+
+    given = []
+
+    def call():
+        given[:] = [[]]
+        work({"inner": given[0]})
+
+    goes_on(call)
+
+    assert given == [[1]]
+
+
+@resumable
+def even(n):
+    """Call another one, which calls this one."""
+    if n == 0:
+        resume.save()
+        stopping.here()
+        return "even"
+    return odd(n - 1)
+
+
+@resumable
+def odd(n):
+    return even(n - 1) if n else "odd"
+
+
+def test_calls_between_resumable_functions_go_on():
+    """Through their wrappers; local ones are held by variables, too."""
+
+    @resumable
+    def work():
+        @resumable
+        def inner(n):
+            if n:
+                return [inner(n - 1), n]
+            resume.save()
+            stopping.here()
+            return [n]
+
+        same = [inner, inner]
+        return inner(2), same[0] is same[1], same[0] is inner, inner.__name__, same[1](0)
+
+    assert goes_on(lambda: even(4)) == "even"
+    stopping.is_over = False
+    assert goes_on(work) == ([[[0], 1], 2], True, True, "inner", [0])
+
+
+def test_a_result_that_has_expired_is_computed_anew():
+    """`expire=0`: at once."""
+    runs = []
+
+    @resumable(cache=True, expire=0, key=lambda: 1)
+    def work():
+        runs.append(1)
+        return len(runs)
+
+    assert [work(), work()] == [1, 2]
+
+
 # -- what it looks like
 
 
@@ -432,140 +463,3 @@ def test_a_cell_of_a_notebook_can_be_decorated():
     exec(compile(source, name, "exec"), names)
 
     assert goes_on(lambda: names["work"](3)) == 3
-
-
-# -- options
-
-
-def test_names():
-    """Of the module and the function, of a template, and by rank."""
-
-    @resumable(name="{function}-{n}")
-    def work(n):
-        resume.save()
-        stopping.here()
-
-    with pytest.raises(Cut):
-        work(4)
-
-    assert kept()[0].startswith("test_decorator.test_names.work-4@")
-
-
-def test_a_rank_has_a_checkpoint_of_its_own(monkeypatch):
-    """As everywhere."""
-    monkeypatch.setenv("RANK", "2")
-    with pytest.raises(Cut):
-        total(4, [])
-
-    assert "-rank2@" in kept()[0]
-
-
-def test_a_key_tells_calls_apart():
-    """What it leaves out does not count."""
-
-    @resumable(key=lambda n, data: n, folder="elsewhere", keep=1)
-    def work(n, data):
-        data.append(n)
-        resume.save()
-        resume.save()
-        stopping.here()
-        return data
-
-    with pytest.raises(Cut):
-        work(1, [5])
-    assert len(list(Path("elsewhere").glob("*/*.manifest.json"))) == 1
-    assert work(1, [6]) == [5, 1]
-    with pytest.raises(ConfigError, match="key= gave"):
-        resumable(key=lambda n, data: data)(work.__wrapped__)(1, [])
-
-
-def test_a_call_that_differs_in_an_object_alone_says_so(caplog):
-    """It would begin anew each time, and nobody would know why."""
-
-    @resumable
-    def work(n, data):
-        resume.save()
-        stopping.here()
-
-    with pytest.raises(Cut):
-        work(1, [random.random()])
-    work(2, [random.random()])
-    assert "begins at its beginning" not in caplog.text
-    work(1, [random.random()])
-
-    assert "the value of data was another. key= tells which arguments count" in caplog.text
-
-
-def test_clean_starts_anew():
-    """What is there is set aside."""
-    with pytest.raises(Cut):
-        total(6, [])
-    out = []
-
-    assert resumable(clean=True)(total.__wrapped__)(6, out) == 15
-    assert out == [0, 1, 3, 6, 10, 15]
-
-
-@pytest.mark.parametrize(
-    ("options", "text"),
-    [
-        ({"on_change": "continue"}, "choose 'refuse' or 'restart'"),
-        ({"keep": 0}, "keep=0"),
-        ({"rate": "often"}, "rate"),
-    ],
-)
-def test_wrong_options_are_told_at_once(options, text):
-    """Not at the first call."""
-    with pytest.raises(ConfigError, match=text):
-        resumable(**options)(total.__wrapped__)()
-
-
-def test_switched_off_it_is_the_function_itself(monkeypatch):
-    """At the decoration and at a call."""
-    monkeypatch.setenv("RESUME_DISABLE", "1")
-
-    def work(n):
-        return n
-
-    assert resumable(work) is work
-    assert total(2, []) == 1
-    assert not Path(".checkpoints").exists()
-
-
-def test_a_checkpoint_of_another_kind_is_not_touched():
-    """One that a `Checkpoint` has saved under that name."""
-
-    @resumable(name="mine")
-    def work():
-        return 1
-
-    def other():
-        chp = Checkpoint("mine")
-        chp.restore()
-        chp.save()
-
-    other()
-    before = kept()
-
-    with pytest.raises(RestoreError, match="not by a @resumable function"):
-        work()
-    assert kept() == before
-
-
-def test_another_source_is_refused_and_another_python_too():
-    """In one process: the functions have one name."""
-
-    def made(text, **options):
-        source = f"def work():\n    resume.save()\n    stop()\n    return {text}\n"
-        name = f"<cell {text}>"
-        linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
-        names = {"__name__": "__main__", "stop": stopping.here, "resume": resume}
-        exec(compile(source, name, "exec"), names)
-        return resumable(name="work", **options)(names["work"])
-
-    with pytest.raises(Cut):
-        made(1)()
-
-    with pytest.raises(CodeChangedError, match=r"-    return 1\n.*\+    return 2"):
-        made(2)()
-    assert made(2, on_change="restart")() == 2

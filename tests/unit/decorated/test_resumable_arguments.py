@@ -95,6 +95,7 @@ def test_values_are_told_apart():
     assert len(set(digests)) == len(VALUES)
     assert digests == [digest(value) for value in VALUES]
     assert digest(Unreadable()) == digest(Unreadable())
+    assert digest(threading.Thread()) == digest(threading.Thread())
 
 
 def test_equal_values_count_as_one():
