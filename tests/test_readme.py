@@ -26,6 +26,7 @@ PYTHON = {
     name: next(text for kind, text in BLOCKS if kind == "python" and mark in text)
     for name, mark in {
         "primes": "def compute_primes",
+        "chain": "def longest_chain",
         "walk": "def walk",
         "estimate": "class Estimate",
         "dice": 'Checkpoint("dice")',
@@ -95,6 +96,20 @@ def test_a_python_block_killed_and_rerun_prints_the_same(name, tmp_path):
     assert "resuming" in last.stderr
     assert last.stdout == straight.stdout
     assert last.stdout.strip()
+
+
+@pytest.mark.untraced
+def test_the_decorated_function_killed_and_rerun_prints_the_same(tmp_path):
+    """Killed in the 1st and 2nd commit of its runs."""
+    folder = tmp_path / "killed"
+    for die_at in (1, 2):
+        killed = run_block("chain", folder, die_at=die_at)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+    last = run_block("chain", folder)
+
+    assert last.returncode == 0, last.stderr
+    assert "resuming longest_chain" in last.stderr
+    assert last.stdout == "(35655, 324)\n"
 
 
 def test_the_primes_are_the_primes(tmp_path):
@@ -192,5 +207,5 @@ def test_nothing_is_claimed_that_does_not_exist(name):
     """What is planned is not promised to a reader of today."""
     text = (CHECKOUT / name).read_text(encoding="utf-8")
 
-    for planned in ("@resumable", "ResumableSweep", "RESUME_MIRROR", "RESUME_FROM"):
+    for planned in ("ResumableSweep", "RESUME_MIRROR", "RESUME_FROM"):
         assert planned not in text
