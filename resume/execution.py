@@ -320,7 +320,7 @@ class Execution:
             raise RestoreError(f"generation {number} of {name!r}: {told}") from why
         self.engine.adopt(generation.manifest)
         self._say_where(generation, frames)
-        for name in generation.layout["process"]["left_out"]:
+        for name in generation.layout["process"].get("left_out", ()):
             self._say(f"not saved, and not there now: {name}")
         self._entering.take(frames[1:])
         return self._entering.module_code(frames[0])
@@ -337,6 +337,11 @@ class Execution:
         for why in cut_back(generation.output):
             self._say(why)
         rng.apply(found.random_state)
+        if found.unordered_sets:
+            self._say(
+                f"{found.unordered_sets} of the saved sets cannot be made again exactly: their "
+                "items come in another order (those that hash by their address always do)"
+            )
         return frames
 
     def _say_where(self, generation: Generation, frames: Sequence[FrameRecord]) -> None:

@@ -375,6 +375,8 @@ class Revived:
     """Objects by anchor path, for a second decoding of the same bytes into them."""
     hidden: Mapping[str, Any] = field(default_factory=dict)
     """Names of the scene that begin with a dot: no variables, but part of its graph."""
+    unordered_sets: int = 0
+    """Sets that iterate in another order than they did."""
 
 
 def user_names(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -438,4 +440,12 @@ def revive(
         for name, value in values.items()
         if name.startswith(".") and name not in (_VALUES, _RNG) and not name.startswith(".loop ")
     }
-    return Revived(names, values.get(_VALUES, {}), scenes, values[_RNG], decoded.anchored, hidden)
+    return Revived(
+        names,
+        values.get(_VALUES, {}),
+        scenes,
+        values[_RNG],
+        decoded.anchored,
+        hidden,
+        decoded.unordered_sets,
+    )

@@ -121,7 +121,7 @@ def contents(anchor: Anchor, session: Session) -> Any:  # noqa: PLR0911 - one li
             factory = getattr(thing, "default_factory", None)
             return (dict(thing), factory, dict(getattr(thing, "__dict__", {})))
         case "set":
-            return (list(thing), sets.table_size(thing))
+            return (list(thing), sets.table_of(session, thing))
         case "array":
             return None if _is_window(thing, session) else views.RawArray(thing)
         case "tensor":
@@ -171,9 +171,9 @@ def put(live: Any, kind: str, content: Any) -> None:
             return
 
 
-def put_set(live: set[Any], items: list[Any], size: int) -> bool:
+def put_set(live: set[Any], items: list[Any], table: Any) -> bool:
     """Make *live* hold *items*; True where they iterate in their saved order."""
-    return sets.fill(live, items, size)
+    return sets.fill(live, items, table)
 
 
 def _put_dict(live: Any, items: dict[Any, Any], factory: Any, attributes: dict[str, Any]) -> None:

@@ -64,6 +64,8 @@ class Session:
         self.frame_cells: dict[int, str] = {}
         """Cells of the owner's frame that functions were met with, to the variable's name."""
         self.has_sets = False
+        self.layout: Callable[[Session, Any], Any] | None = None
+        """Tells how the table of a set is filled; found when the first set is met."""
 
     def again(self) -> Session:
         """A fresh session with the same answers, to look for a culprit or for blanks."""

@@ -3,7 +3,8 @@
 A set iterates over its table; where an item lies depends on the table's size and on what lay in the
 way when it came. A plain round trip fills a table of another size: 629 of 1,000 sets of ints came
 back in another order. So the size of the table is saved, and the set is filled on ways that end at
-that size (below), each checked, until the order is the saved one.
+that size (below), each checked, until the order is the saved one. Of a program that goes on in its
+middle the whole table is known, and made again (`set_tables.py`).
 
 What cannot be repeated is counted: items whose hash is another in the next process (text, unless
 PYTHONHASHSEED is set; objects that hash by their address).
@@ -21,6 +22,7 @@ from typing import Any
 
 from resume.pickling.builders import bound
 from resume.pickling.session import Rebuild, Session
+from resume.pickling.set_tables import Layout, build, frozen
 
 # CPython 3.11 to 3.13: a table of 8 entries inside the object, larger ones outside, 16 bytes an
 # entry. Adding grows it fourfold at 3/5 full; merging a set makes it the power of two above twice
@@ -31,6 +33,8 @@ _SMALLEST = 8
 _PROBES = 9
 _NEAR, _FAR = 10, 60
 """Entries of a way of probing that are looked at: at first, and where that does not do."""
+_TRIES = 8
+"""Ways to part a union in two."""
 _MOST = 20_000
 """Larger sets are only tried on the quick ways."""
 _STABLE = frozenset({int, bool, float, complex})
@@ -61,12 +65,24 @@ def record(session: Session, held: Any) -> SetRecord:
     return found
 
 
-def reduce_record(_session: Session, thing: SetRecord) -> Any:
+def reduce_record(session: Session, thing: SetRecord) -> Any:
     """The reduce value of a record: what comes back is the set itself."""
     held = thing.held
     if type(held) is frozenset:
-        return frozen_set, (list(held), table_size(held))
-    return new_set, (), (list(held), table_size(held)), None, None, fill_set
+        return frozen_set, (list(held), table_of(session, held))
+    return new_set, (), (list(held), table_of(session, held)), None, None, fill_set
+
+
+def table_of(session: Session, held: Any) -> int | Layout:
+    """How the table of *held* is filled, where the program's side can tell; else its size."""
+    if session.layout is None:
+        found = session.look(SetRecord) if session.look is not None else None
+        session.layout = found or _no_layout
+    return session.layout(session, held) or table_size(held)
+
+
+def _no_layout(_session: Session, _held: Any) -> None:
+    """Nobody can tell."""
 
 
 def _has_stable_hashes(items: Iterable[Any]) -> bool:
@@ -91,7 +107,7 @@ def new_set(_rebuild: Rebuild) -> set[Any]:
 
 
 @bound
-def fill_set(rebuild: Rebuild, target: set[Any], state: tuple[list[Any], int]) -> None:
+def fill_set(rebuild: Rebuild, target: set[Any], state: tuple[list[Any], int | Layout]) -> None:
     """Put the items into *target* so that they iterate in their saved order."""
     items, size = state
     if not fill(target, items, size):
@@ -99,8 +115,13 @@ def fill_set(rebuild: Rebuild, target: set[Any], state: tuple[list[Any], int]) -
 
 
 @bound
-def frozen_set(rebuild: Rebuild, items: list[Any], size: int) -> frozenset[Any]:
+def frozen_set(rebuild: Rebuild, items: list[Any], table: int | Layout) -> frozenset[Any]:
     """A frozenset that iterates in the saved order."""
+    if isinstance(table, tuple):
+        exact = frozen(items, table)
+        if exact is not None and table_size(exact) == table[0]:
+            return exact
+    size = table[0] if isinstance(table, tuple) else table
     first = frozenset(items)
     if _is_as_saved(first, items, size):
         return first
@@ -119,6 +140,21 @@ def _frozen_ways(items: list[Any], size: int) -> Iterator[frozenset[Any]]:
     plan = Plan(items, size)
     yield frozenset(plan.order())
     yield frozenset(_packed(items, size // 4))
+    yield from _joined(plan)
+
+
+def _joined(plan: Plan) -> Iterator[frozenset[Any]]:
+    """What `one | other` may have made: a copy has twice as many entries as items, and more came.
+
+    A copy of more items than half of the entries has a larger table.
+    """
+    order = plan.order()
+    most_first = min(len(order), plan.size // 2) - 1
+    for most in range(most_first, max(plan.size // 4, most_first - _TRIES), -1):
+        first = set(map(id, order[:most]))
+        source: set[Any] = set()
+        fill(source, [item for item in plan.items if id(item) in first], plan.size)
+        yield frozenset(source) | set(order[most:])
 
 
 def _packed(items: list[Any], size: int) -> list[Any]:
@@ -126,8 +162,21 @@ def _packed(items: list[Any], size: int) -> list[Any]:
     return Plan(items, size).order() if size >= _SMALLEST else items
 
 
-def fill(target: set[Any], items: list[Any], size: int) -> bool:
-    """Put *items* into the emptied *target*; True where they iterate in that order."""
+def fill(target: set[Any], items: list[Any], table: int | Layout) -> bool:
+    """Put *items* into the emptied *target*; True where they iterate in that order.
+
+    Args:
+        target: What it is now goes.
+        items: In their order.
+        table: Its size; or all of it, then it is also made sure that later items lie as they would.
+    """
+    if isinstance(table, tuple):
+        target.clear()
+        if build(target, items, table) and table_size(target) == table[0]:
+            return True
+        fill(target, items, table[0])
+        return False
+    size = table
     best: Callable[[], None] | None = None
     for way in _ways(target, items, size):
         target.clear()

@@ -22,10 +22,12 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from resume.errors import RestoreError
+from resume.frames.tables import layout
 from resume.pickling import functions
 from resume.pickling.builders import bound, builder
 from resume.pickling.functions import contents_of, fill_cell, fills_of, state_of
 from resume.pickling.session import Rebuild, Reducer, Session, Unsavable
+from resume.pickling.sets import SetRecord
 from resume.reentry import caches, files, loggers, parameters, things
 from resume.reentry.contexts import acts_on_process
 from resume.reentry.files import SLOT
@@ -72,6 +74,7 @@ class Taking:
             types.GeneratorType: self._generator,
             types.CellType: self._cell,
             caches.KIND: self._cached,
+            SetRecord: _table_of,
             **dict.fromkeys(things.LOCKS, self._lock),
             **dict.fromkeys(parameters.KINDS, self._parameter),
             **dict.fromkeys(files.TYPES, files.reduce_file),
@@ -206,6 +209,10 @@ def _reduce_wrapper(thing: types.FunctionType) -> Any:
     if functions.find(thing.__module__, thing.__qualname__) is thing:
         return thing.__qualname__
     return wrapped_again, parts_of(thing)
+
+
+def _table_of(_session: Session, held: Any) -> Any:
+    return layout(held)
 
 
 def parted(values: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...], tuple[str, ...]]:

@@ -20,23 +20,12 @@ EVENT_LOOPS = {"below_c_code", "coroutines"}
 """They run an event loop, and are refused."""
 
 
-NOT_YET = {
-    "set_order": "not every order of a set can be made again",
-}
-"""What is not as it should be, program by program."""
-
-
 def _marked() -> list[object]:
     found = [each for each in programs() if each.name not in EVENT_LOOPS]
     return [
-        pytest.param(each, id=each.name, marks=_marks(each.name, row))
+        pytest.param(each, id=each.name, marks=[pytest.mark.slow] if row % OFTEN else [])
         for row, each in enumerate(found)
     ]
-
-
-def _marks(name: str, row: int) -> list[pytest.MarkDecorator]:
-    known = [pytest.mark.xfail(reason=NOT_YET[name])] if name in NOT_YET else []
-    return [*known, *([pytest.mark.slow] if row % OFTEN or known else [])]
 
 
 def _run(program: Program, words: list[str], folder: Path, how: Callable[..., Any]) -> Any:

@@ -17,7 +17,10 @@ pytestmark = [pytest.mark.timeout(120), pytest.mark.untraced]  # a tracer holds 
 SCRIPT = """
 import atexit, logging, os, signal, sys
 
-caught = []
+class Node:
+    pass
+
+caught, nodes = [], {Node() for _ in range(50)}
 def handler(number, frame):
     caught.append(number)
 
@@ -80,5 +83,6 @@ def test_input_signals_logs_and_the_end_are_those_of_one_run(folder):
     assert "of its standard input, which is another now" in refused.stderr
     assert refused.returncode not in (0, 1)
     assert "resuming script" in last.stderr
+    assert "1 of the saved sets cannot be made again exactly" in last.stderr
     assert (folder / "log").read_bytes() == (folder / "plain").read_bytes()
     assert log.read_bytes() == logged

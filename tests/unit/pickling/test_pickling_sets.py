@@ -110,3 +110,15 @@ def test_near_places_suffice_for_sets_of_random_numbers():
                 tried.append((list(made), table_size(made)))
 
             assert (items, size) in tried
+
+
+def test_unions_of_frozensets_come_back(again):
+    """A union has a table that no copy of so many items has."""
+    wrong, union = 0, frozenset()
+    for number in range(200):
+        union |= {number * 37 % 101, number * 1009}
+        if len(union) > 40:
+            union = frozenset(list(union)[:5])
+        wrong += list(again(union=union)["union"]) != list(union)
+
+    assert wrong <= 2
