@@ -14,7 +14,7 @@ of the program's business.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from resume.pickling.builders import builder
@@ -26,8 +26,12 @@ _LOGGER = "logger "
 _OUR_OWN = "resume"
 
 
-def state() -> dict[str, Any]:
-    """What all loggers were told, by the name of the root that it is to be."""
+def state(modules: Collection[str]) -> dict[str, Any]:
+    """What all loggers were told, by the name of the root that it is to be.
+
+    Args:
+        modules: Names of the program's modules: loggers of their classes are objects of its own.
+    """
     found: dict[str, Any] = {}
     rows = {}
     for name, logger in _loggers():
@@ -36,7 +40,12 @@ def state() -> dict[str, Any]:
         if holds:
             found[_LOGGER + name] = (logger.handlers, logger.filters)
     names = (dict(logging._levelToName), dict(logging._nameToLevel))  # noqa: SLF001
-    found[_TOLD] = {"loggers": rows, "names": names, "disabled": logging.root.manager.disable}
+    found[_TOLD] = {
+        "loggers": rows,
+        "names": names,
+        "disabled": logging.root.manager.disable,
+        "own": [logger for _, logger in _loggers() if type(logger).__module__ in modules],
+    }
     return found
 
 
@@ -83,8 +92,15 @@ def _looks(handler: logging.Handler) -> tuple[Any, ...]:
 # ---------------------------------------------------------------- handlers
 
 
-def look(kind: type) -> Reducer | None:
-    """Return how handlers of this type are saved; None for the core's way."""
+def look(kind: type, *, is_ours: bool) -> Reducer | None:
+    """Return how handlers and loggers of this type are saved; None for the core's way.
+
+    Args:
+        kind: Their type.
+        is_ours: It is a class of the program's.
+    """
+    if is_ours and issubclass(kind, logging.Logger):
+        return _own_logger
     if issubclass(kind, logging.Handler) and inherits_reduce(kind, logging.Handler):
         return _handler
     return None
@@ -95,6 +111,35 @@ def _handler(_session: Session, thing: logging.Handler) -> Any:
         return last_resort, ()
     state = {name: value for name, value in vars(thing).items() if name != "lock"}
     return new_handler, (type(thing),), state, None, None, put_handler
+
+
+def _own_logger(_session: Session, thing: logging.Logger) -> Any:
+    state = {name: value for name, value in vars(thing).items() if name not in _USUAL}
+    return own_logger, (type(thing), thing.name), state, None, None, put_logger
+
+
+_USUAL = frozenset(vars(logging.root))
+"""Attributes of every logger: they are told apart from it."""
+
+
+@builder
+def own_logger(kind: type[logging.Logger], name: str) -> logging.Logger:
+    """The logger of that name, of a class of the program's."""
+    usual = logging.getLoggerClass()
+    logging.setLoggerClass(kind)
+    try:
+        found = logging.getLogger(name)
+    finally:
+        logging.setLoggerClass(usual)
+    if not isinstance(found, kind):  # something has asked for it before its class was there
+        found.__class__ = kind
+    return found
+
+
+@builder
+def put_logger(target: logging.Logger, state: dict[str, Any]) -> None:
+    """Give a logger what its class gave it."""
+    vars(target).update(state)
 
 
 @builder

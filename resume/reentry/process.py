@@ -111,7 +111,7 @@ def held(managers: Collection[Any], modules: Collection[str] = ()) -> dict[str, 
     if modules and beginning.is_noted():
         for (group, key), value in beginning.changed(beginning.OBJECTS).items():
             found[f"{group} {key}"] = value
-        found |= loggers.state()
+        found |= loggers.state(modules)
         for number, each in enumerate(at_exit.registered(modules)):
             found[f"{_AT_EXIT}{number}"] = each
     return {name: value for name, value in found.items() if name not in left_out}

@@ -82,7 +82,8 @@ class Taking:
         if kind in own or issubclass(kind, type):
             found: Reducer = own.get(kind, self._class)
             return found
-        return loggers.look(kind) or things.look(kind, self.program.is_own)
+        own_look = loggers.look(kind, is_ours=self.program.is_own(kind.__module__))
+        return own_look or things.look(kind, self.program.is_own)
 
     # -- functions
 

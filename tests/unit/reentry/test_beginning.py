@@ -145,6 +145,15 @@ def test_nothing_is_known_where_no_beginning_was_noted(begun):
     assert not [name for name in process.held((), ["piece"]) if "hook" in name or "logg" in name]
 
 
+def test_the_mask_of_new_files_is_known_everywhere(begun, monkeypatch):
+    os.umask(0o027)
+    told = beginning.PLAIN["files"].read()
+    monkeypatch.setattr(beginning, "_STATUS", os.devnull)
+
+    assert {"mask": 0o027} == told == beginning.PLAIN["files"].read()
+    assert os.umask(0o022) == 0o027
+
+
 def test_a_program_without_standard_streams(begun, monkeypatch):
     monkeypatch.setattr(sys, "__stderr__", None)
     monkeypatch.setattr(sys, "argv", [1, "no text"])

@@ -207,3 +207,41 @@ def test_our_own_logger_is_none_of_the_programs(begun):
     source = "from pieces import sync\nfor turn in range(2):\n    sync()\n"
 
     assert not [name for name in run_to_stop(source).taken.roots if "resume" in name]
+
+
+OWN_CLASS = """
+import logging
+from pieces import sync
+class Counting(logging.Logger):
+    def __init__(self, name):
+        super().__init__(name)
+        self.counts = {}
+    def handle(self, record):
+        self.counts[record.msg] = self.counts.get(record.msg, 0) + 1
+logging.setLoggerClass(Counting)
+log = logging.getLogger("work")
+logging.getLogger("work.part").error("a")
+log.error("b")
+for turn in range(2):
+    sync()
+log.error("b")
+logging.getLogger("work.part").error("a")
+result = [logging.getLogger("work") is log, log.counts, logging.getLogger("work.part").counts]
+kinds = {type(logging.getLogger(name)) is Counting for name in ("work", "work.part", "new")}
+"""
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_logger_of_a_class_of_the_programs(begun, is_there):
+    """Also where a library has asked for it meanwhile."""
+    begun()
+    saved = run_to_stop(OWN_CLASS)
+    logging.setLoggerClass(logging.Logger)
+    begun()
+    if is_there:
+        logging.getLogger("work")
+
+    names = go_on(saved)
+
+    logging.setLoggerClass(logging.Logger)
+    assert [[True, {"b": 2}, {"a": 2}], {True}] == [names["result"], names["kinds"]]
