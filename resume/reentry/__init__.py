@@ -10,8 +10,8 @@ of records again. It writes nothing: a state goes to disk by the engine, like an
 - `lookups.py`: what a name or an attribute is, told without running code.
 - `entering.py`: from records to calls that go on.
 - `iterators.py`, `contexts.py`: what rewritten code calls at loops, and in residuals.
-- `reducers.py`: functions, generators and classes of the program in the one graph; `files.py`,
-  `caches.py`, `things.py`, `tracebacks.py`: what else plain pickle does not bring back as it was.
+- `reducers.py`: functions, generators and classes of the program in the one graph; `classes.py`,
+  `files.py`, `caches.py`, `things.py`, `tracebacks.py`: what pickle does not bring back as it was.
 - `roots.py`: the program's state as named roots, and the account of them; `names.py`: which names
   are state; `fates.py`: what becomes of a variable that cannot be saved.
 - `given.py`: what definitions read when they run again.

@@ -88,7 +88,7 @@ class Giving:
             done: set[Place] = set()
             for each in module.rewritten.evaluated(positions.get(module.name)):
                 wanted = self._wanted(names, module, each)
-                copies = self._copies(module, each, wanted, done, taking)
+                copies = self._copies(module, each, wanted, done, taking, names)
                 if copies is not None:
                     found[module.name, each.number] = copies
         if not found:
@@ -141,12 +141,17 @@ class Giving:
         wanted: Mapping[Place, bool],
         done: set[Place],
         taking: Taking,
+        names: Names,
     ) -> Copies | None:
         kept = [place for place in wanted if place not in done]
         while kept:
             roots = {f"{home}:{name}": self._program[home].namespace[name] for home, name in kept}
-            encoded = encode(roots, look=_Look(taking).look)
+            look = _Look(taking)
+            encoded = encode(roots, look=look.look)
             failed = {skip.name: _why(skip) for skip in encoded.skipped}
+            for root, value in roots.items():
+                if isinstance(value, type) and not look.is_found(value):
+                    failed[root] = "it is a class that the program has made by a call"
             for root, size in encoded.sizes.items():
                 home, _, name = root.rpartition(":")
                 if size > (_MOST if wanted[home, name] else _MOST_CALLED):
@@ -155,7 +160,8 @@ class Giving:
                 if is_needed and f"{home}:{name}" in failed:
                     raise _refusal(module, each, name, failed[f"{home}:{name}"])
             if not failed:
-                done.update(kept)
+                bound = names.bound_again(module)  # these may get another value in between
+                done.update(place for place in kept if place[1] not in bound)
                 buffers = tuple(bytes(buffer.view) for buffer in encoded.buffers)
                 stream = encoded.stream
                 encoded.forget()
@@ -199,20 +205,26 @@ class _Look:
         found = self._taking.look(type(thing))
         return NotImplemented if found is None else found(session, thing)
 
+    def is_found(self, thing: type) -> bool:
+        """Whether a class is found by its name, in the program or in a library."""
+        if thing.__module__ in self._taking.program:
+            return self._taking.comes_by_name(thing)
+        return find(thing.__module__, thing.__qualname__) is thing
+
     def _class(self, _session: Session, thing: type) -> Any:
-        if self._taking.comes_by_name(thing):
-            return given_name, (thing.__module__, thing.__qualname__)
-        is_own = thing.__module__ in self._taking.program
-        if is_own or find(thing.__module__, thing.__qualname__) is not thing:
-            raise Unsavable("it is a class that the program has made by a call")
-        return NotImplemented
+        if thing.__module__ not in self._taking.program and self.is_found(thing):
+            return NotImplemented
+        # one that a call has made is never found, and stands for itself
+        place = thing.__module__ if self.is_found(thing) else ""
+        return given_name, (place, thing.__qualname__)
 
 
 @bound
 def given_name(rebuild: Rebuild, module: str, qualname: str) -> Any:
     """What the definitions have made under this name so far; a stand-in for what is still to come.
 
-    A registry that a class body writes into may hold that very class by the time of the save.
+    A registry that a class body writes into may hold that very class by the time of the save, and
+    classes that no definition makes.
     """
     program = making_of(rebuild).program
     found = look_up(program[module].namespace, qualname) if module in program else None

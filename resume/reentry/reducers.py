@@ -29,6 +29,7 @@ from resume.pickling.functions import contents_of, fill_cell, fills_of, state_of
 from resume.pickling.session import Rebuild, Reducer, Session, Unsavable
 from resume.pickling.sets import SetRecord
 from resume.reentry import caches, files, loggers, parameters, things
+from resume.reentry.classes import reduce_class
 from resume.reentry.contexts import acts_on_process
 from resume.reentry.files import SLOT
 from resume.reentry.iterators import Counted
@@ -199,7 +200,7 @@ class Taking:
             return NotImplemented
         if self._comes_by_name(module, thing.__qualname__, thing):
             return by_name, (module, thing.__qualname__)
-        return functions.class_by_value(thing)
+        return reduce_class(thing)
 
 
 _fill_function = functions.fill_function

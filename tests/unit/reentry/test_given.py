@@ -121,6 +121,33 @@ def show(turn):
     ok = known["all"] == [First, Second], type(known["extra"][0]) is Second
     return [kinds, ok, First.order, Second.order]
 """,
+    "a registry that knows classes which a call has made": """
+known = defaultdict(list)
+class Base:
+    def __init_subclass__(cls):
+        known["all"].append(cls)
+class One(Base):
+    pass
+def make():
+    class Local(Base):
+        pass
+    return Local
+kept = make()
+known["held"].append(kept())
+def show(turn):
+    return [known["all"] == [One, kept], type(known["held"][0]) is kept]
+""",
+    "a name that is bound anew by turns": """
+size = n + 0
+class First(Enum):
+    A = size
+size = 1
+size = n * 1
+class Second(Enum):
+    B = size
+def show(turn):
+    return [First.A.value, Second.B.value]
+""",
     "a descriptor that keeps a list": """
 rows = list("ab")
 class Field:
