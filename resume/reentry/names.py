@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from resume.reentry import caches
+from resume.reentry.dispatching import is_dispatching
 from resume.reentry.program import LoadedModule, Program
 from resume.reentry.reducers import look_up
 from resume.rewrite import Definitions
@@ -110,6 +111,8 @@ class Names:
             return False
         if getattr(value, "__module__", None) != module.name:
             return False
+        if is_dispatching(value):
+            return False  # what was registered with it is state
         if isinstance(value, types.FunctionType) and self._program.find(value.__code__) is not None:
             return value.__closure__ is None  # else it is what a decorator has made of it
         return True

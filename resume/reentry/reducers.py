@@ -28,7 +28,7 @@ from resume.pickling.builders import bound, builder
 from resume.pickling.functions import contents_of, fill_cell, fills_of, state_of
 from resume.pickling.session import Rebuild, Reducer, Session, Unsavable
 from resume.pickling.sets import SetRecord
-from resume.reentry import caches, files, loggers, parameters, things
+from resume.reentry import caches, dispatching, files, loggers, parameters, things
 from resume.reentry.classes import reduce_class
 from resume.reentry.contexts import acts_on_process
 from resume.reentry.files import SLOT
@@ -96,6 +96,8 @@ class Taking:
         session.filled.update(self.blank)
         site = self.program.find(thing.__code__)
         is_named = self._comes_by_name(thing.__module__, thing.__qualname__, thing)
+        if dispatching.is_dispatching(thing) and thing.__module__ not in self.whole:
+            return self._dispatching(thing, is_named=is_named)
         if site is None or (is_named and thing.__module__ in self.whole):
             return (by_name, (thing.__module__, thing.__qualname__)) if is_named else NotImplemented
         place = (site.module.name, site.table.block)
@@ -108,6 +110,14 @@ class Taking:
         names = (thing.__module__, thing.__qualname__)
         args = (*place, cells, names)
         return block_function, args, state_of(thing, fills), None, None, _fill_function
+
+    def _dispatching(self, thing: Any, *, is_named: bool) -> Any:
+        known, fill = dispatching.registered(thing), dispatching.register_again
+        if is_named:
+            return by_name, (thing.__module__, thing.__qualname__), known, None, None, fill
+        if thing.__module__ not in self.program:
+            return NotImplemented
+        return dispatching.dispatching_function, (thing.__wrapped__,), known, None, None, fill
 
     def comes_by_name(self, thing: Any) -> bool:
         """Whether the definitions that run again make a function or a class under its name."""
