@@ -14,7 +14,16 @@ import pytest
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.untraced]  # a tracer holds off saves on 3.11
 
-RATE_S = 0.3
+RATE_S = 0.6
+
+DRIVER = """
+import sys
+import resume.execution
+from resume.script.command import run
+
+resume.execution._LEAST_WORK = 0.0  # a slow machine's saves are dear, and would be made less often
+run(sys.argv[1:])
+"""
 
 SCRIPT = """
 import os, resume, time
@@ -52,7 +61,7 @@ def lived(seconds: float) -> tuple[dict[int, float], float]:
 
     Returns its steps, and how late the machine was at most to wake up one who slept meanwhile.
     """
-    words = ["-m", "resume", "run", "--rate", str(RATE_S), "script.py"]
+    words = ["-c", DRIVER, "--rate", str(RATE_S), "script.py"]
     with subprocess.Popen([sys.executable, *words]) as process:
         while not notes(str(process.pid)):
             assert process.poll() is None
@@ -72,14 +81,13 @@ def test_a_kill_loses_the_rate_and_the_time_of_one_save_at_most(monkeypatch):
     seed = int.from_bytes(os.urandom(4), "little")
     draw = random.Random(seed)
 
-    lives = [lived(RATE_S * draw.uniform(at, at + 1)) for at in (0, 1, 1.5, 0)]
+    lives = [lived(RATE_S * draw.uniform(at, at + 1)) for at in (1, 1.5, 0)]
 
     save_s = max(notes("save").values())
     for (steps, late_s), (after, _) in pairwise(lives):
         times = list(steps.values())
         lost_s = times[-1] - steps.get(next(iter(after)), times[-1])
         stalled_s = max(later - earlier for earlier, later in pairwise(times))
-        # a save that is dear waits for nine times what the one before took
-        most_s = max(RATE_S, 9 * stalled_s) + 3 * (save_s + stalled_s + late_s)
+        most_s = RATE_S + 2 * (save_s + stalled_s + late_s)
         assert lost_s <= most_s, (seed, lost_s, save_s, stalled_s, late_s)
         assert next(iter(after)) >= next(iter(steps))
