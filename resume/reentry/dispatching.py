@@ -11,7 +11,7 @@ from typing import Any
 
 from resume.pickling.builders import builder
 
-_CODE = functools.singledispatch(len).__code__
+_CODE = getattr(functools.singledispatch(len), "__code__")  # noqa: B009 - typeshed lacks it
 
 
 def is_dispatching(thing: Any) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from resume.rewrite.nodes import children
 from resume.rewrite.positions import YIELDS, id_of
 from resume.rewrite.scopes import FUNCTIONS, Scope, walk_frame
 from resume.rewrite.unit import Unit
@@ -70,7 +71,7 @@ def blocks_of(tree: ast.Module, unit: Unit) -> dict[int, Block]:
 
 
 def _functions(node: ast.AST, class_name: str | None) -> Iterator[tuple[Function, str | None]]:
-    for child in ast.iter_child_nodes(node):
+    for child in children(node):
         if isinstance(child, ast.AsyncFunctionDef):
             continue
         if isinstance(child, (ast.FunctionDef, ast.Lambda)):

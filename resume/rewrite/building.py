@@ -9,6 +9,7 @@ import ast
 from collections.abc import Sequence
 from typing import Literal, TypeVar
 
+from resume.rewrite.nodes import walk
 from resume.rewrite.positions import SILENT, Numbering
 
 HelperName = Literal[
@@ -59,7 +60,7 @@ def forget(names: Sequence[str]) -> ast.Assign:
 
 def placed(node: N, like: ast.AST) -> N:
     """Give *node*, and all that is new in it, the place of *like*."""
-    for part in ast.walk(node):
+    for part in walk(node):
         if isinstance(part, LOCATED) and not hasattr(part, "lineno"):
             ast.copy_location(part, like)
     return node
@@ -67,7 +68,7 @@ def placed(node: N, like: ast.AST) -> N:
 
 def silent(node: N) -> N:
     """Give *node*, and all that is new in it, no place in the source at all."""
-    for part in ast.walk(node):
+    for part in walk(node):
         if isinstance(part, LOCATED) and not hasattr(part, "lineno"):
             part.lineno = part.end_lineno = SILENT
             part.col_offset = part.end_col_offset = 0

@@ -29,6 +29,7 @@ from resume.rewrite.building import (
     store,
 )
 from resume.rewrite.comprehensions import CODE_NAMES, hoisted
+from resume.rewrite.nodes import children
 from resume.rewrite.operands import Slot, operands
 from resume.rewrite.positions import SILENT, id_of
 from resume.rewrite.scopes import ALIASES, FUNCTIONS, Comprehension, Scope, walk_frame
@@ -151,7 +152,7 @@ class _Statements:
 
     def _definitions_below(self, node: ast.AST) -> list[ast.stmt]:
         """Lower the functions in a block that cannot be entered again itself."""
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             if isinstance(child, (ast.FunctionDef, ast.ClassDef)):
                 self._definition(child)
             elif isinstance(child, ast.Lambda):

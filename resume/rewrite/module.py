@@ -304,12 +304,15 @@ def survey(source: str | bytes, filename: str, module: str) -> Outside:
 
 
 def rewrite(
-    source: str | bytes, filename: str, helpers: Helpers, outside: Outside | None = None
+    source: str | bytes | ast.Module,
+    filename: str,
+    helpers: Helpers,
+    outside: Outside | None = None,
 ) -> RewrittenModule:
     """Rewrite the source of a module: it behaves as before, and can be entered again.
 
     Args:
-        source: The text of the module.
+        source: The text of the module, or its tree, which is changed.
         filename: What its code and tracebacks say.
         helpers: What the rewritten code calls.
         outside: What is known of the other modules that are rewritten; None: there are none.

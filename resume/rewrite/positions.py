@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from resume.errors import UnsupportedCodeError
+from resume.rewrite.nodes import children
 
 STRIDE = 1 << 19
 """Ids are below it; a synthetic line is `id + STRIDE * offset`."""
@@ -89,7 +90,7 @@ class Numbering:
 
     def number(self, tree: ast.AST) -> None:
         """Write ids and serials into *tree*; the same source gets the same ids in any process."""
-        for child in ast.iter_child_nodes(tree):
+        for child in children(tree):
             self._visit(child, 0)
 
     def _visit(self, node: ast.AST, own: int) -> None:
@@ -99,7 +100,7 @@ class Numbering:
             self.clauses[node] = self.new_id(node.target.lineno)
         decorators = getattr(node, "decorator_list", ())
         end = self._start(node, own)
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             if child in decorators and isinstance(child, ast.expr):
                 # The line of the first decorator is where the definition's code begins.
                 around = self.new_id(child.lineno)

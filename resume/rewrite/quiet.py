@@ -10,19 +10,15 @@ Names decide, so all modules that are rewritten must be known together: see `Out
 
 from __future__ import annotations
 
-import array
 import ast
 import builtins
 import collections
-import datetime as dt
-import decimal
-import fractions
 import io
-import random
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from resume.rewrite.nodes import children, walk
 from resume.rewrite.operands import root
 from resume.rewrite.positions import YIELDS, id_of
 from resume.rewrite.scopes import DEFINITIONS, FUNCTIONS, Scope, walk_frame
@@ -31,18 +27,46 @@ _COMMON_TYPES: tuple[type, ...] = (
     *(list, dict, str, bytes, bytearray, set, frozenset, int, float, complex, tuple, range),
     *(memoryview, type(iter([])), type({}.items()), io.TextIOWrapper, io.BufferedReader),
     *(io.BufferedWriter, io.StringIO, io.BytesIO, collections.deque, collections.Counter),
-    *(collections.OrderedDict, collections.defaultdict, re.Pattern, re.Match, random.Random),
-    *(array.array, fractions.Fraction, decimal.Decimal, dt.datetime, dt.timedelta),
+    *(collections.OrderedDict, collections.defaultdict, re.Pattern, re.Match),
 )
+_OF_OTHERS = """
+    betavariate binomialvariate choice choices expovariate gammavariate gauss getrandbits getstate
+    lognormvariate normalvariate paretovariate randbytes randint random randrange sample seed
+    setstate shuffle triangular uniform vonmisesvariate weibullvariate
+
+    buffer_info byteswap frombytes fromfile fromlist fromunicode tofile tounicode
+
+    from_decimal from_float limit_denominator adjusted as_tuple canonical compare compare_signal
+    compare_total compare_total_mag copy_abs copy_negate copy_sign exp fma is_canonical is_finite
+    is_infinite is_nan is_normal is_qnan is_signed is_snan is_subnormal is_zero ln log10 logb
+    logical_and logical_invert logical_or logical_xor max max_mag min min_mag next_minus next_plus
+    next_toward normalize number_class quantize radix remainder_near same_quantum scaleb shift sqrt
+    to_eng_string to_integral to_integral_exact to_integral_value
+
+    astimezone combine ctime date dst fromisocalendar fromisoformat fromordinal fromtimestamp
+    isocalendar isoformat isoweekday now strftime strptime time timestamp timetuple timetz today
+    toordinal total_seconds tzname utcfromtimestamp utcnow utcoffset utctimetuple weekday
+"""
+"""Methods of random, array, fractions and decimal, datetime, which are not imported for it."""
 QUIET_METHODS = frozenset(
     name for kind in _COMMON_TYPES for name in dir(kind) if not name.startswith("__")
-)
+) | frozenset(_OF_OTHERS.split())
 """Methods that no function of the program answers, unless one has the name."""
 
 CONSUMERS = frozenset(
     {"any", "all", "sum", "min", "max", "sorted", "list", "tuple", "set", "frozenset", "dict"}
 )
 """They use a generator expression up before they return, below C code: never saved in there."""
+
+_MADE_BY_BUILTINS = frozenset(
+    {"range", "sorted", "list", "tuple", "set", "frozenset", "dict", "str", "bytes"}
+)
+"""Over what these return an iterator can be saved as it is."""
+_WRAPPERS = frozenset({"enumerate", "zip", "reversed"})
+_DISPLAYS = (
+    *(ast.List, ast.Tuple, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp),
+    ast.JoinedStr,
+)
 
 _SEES_THE_FRAME = frozenset({"locals", "vars", "exec", "eval", "save", "sync"})
 _TRANSPARENT = frozenset({"staticmethod", "classmethod", "property"})
@@ -95,7 +119,7 @@ class Calls:
 
     def survey(self) -> Calls:
         """Look at all names, then at all calls."""
-        for node in ast.walk(self._tree):
+        for node in walk(self._tree):
             self._note(node)
         self._sort_names()
         self.suspending = frozenset(
@@ -147,6 +171,47 @@ class Calls:
             return name in self.steady or name in self.builtins
         return name == "__class__" or (scope.is_local(name) and name not in scope.rebound)
 
+    def gives_known(self, node: ast.expr, scope: Scope) -> bool:
+        """What the expression gives is sure to have an iterator that can be saved as it is."""
+        if isinstance(node, _DISPLAYS):
+            return True
+        if isinstance(node, ast.Constant):
+            return isinstance(node.value, (str, bytes))
+        if not isinstance(node, ast.Call):
+            return False
+        called = node.func
+        if isinstance(called, ast.Name):
+            return self._call_gives_known(called.id, node, scope)
+        return (
+            isinstance(called, ast.Attribute)
+            and isinstance(called.value, ast.Name)
+            and _has_method(scope, called.value.id, called.attr)
+            and called.attr not in self._stored | self._outside.functions
+            and self._all_give_known(called.attr)
+        )
+
+    def _call_gives_known(self, name: str, call: ast.Call, scope: Scope) -> bool:
+        if self.is_builtin(name, scope):
+            return name in _MADE_BY_BUILTINS or (
+                name in _WRAPPERS and all(self.gives_known(given, scope) for given in call.args)
+            )
+        return scope.is_global(name) and name in self.steady and self._all_give_known(name)
+
+    def _all_give_known(self, name: str) -> bool:
+        """All functions of that name are generators of the program, or return displays."""
+        found = self._functions.get(name, ())
+        return bool(found) and name not in self._classes and all(map(self._gives_known, found))
+
+    def _gives_known(self, function: ast.AST) -> bool:
+        if not isinstance(function, ast.FunctionDef) or function.decorator_list:
+            return False
+        inside = [part for statement in function.body for part in walk_frame(statement)]
+        if any(isinstance(part, YIELDS) for part in inside):
+            return True
+        returned = [part.value for part in inside if isinstance(part, ast.Return)]
+        ends = isinstance(function.body[-1], ast.Return)
+        return ends and all(isinstance(value, _DISPLAYS) for value in returned)
+
     # -- names
 
     def _note(self, node: ast.AST) -> None:
@@ -161,7 +226,7 @@ class Calls:
                 self._classes.setdefault(node.name, []).append(node)
                 for statement in node.body:
                     if not isinstance(statement, FUNCTIONS):
-                        inner = list(ast.walk(statement))
+                        inner = walk(statement)
                         self._stored.update(_stores(inner))
                         self._stored.update(
                             each.name for each in inner if isinstance(each, DEFINITIONS)
@@ -169,15 +234,12 @@ class Calls:
 
     def _sort_names(self) -> None:
         declared = {
-            name
-            for node in ast.walk(self._tree)
-            if isinstance(node, ast.Global)
-            for name in node.names
+            name for node in walk(self._tree) if isinstance(node, ast.Global) for name in node.names
         }
         counts = collections.Counter[str]()
         foreign: set[str] = set()
         self._count(self._tree.body, counts, foreign)
-        every_store = set(_stores(ast.walk(self._tree)))
+        every_store = set(_stores(walk(self._tree)))
         assigned = {*_stores(walk_frame(self._tree)), *declared}
         self.steady = frozenset(
             name for name, count in counts.items() if count == 1 and name not in assigned
@@ -278,7 +340,7 @@ class Calls:
         if any(ast.unparse(mark) not in _TRANSPARENT for mark in function.decorator_list):
             return False
         scope = self._scopes[function]
-        nodes = [node for statement in function.body for node in ast.walk(statement)]
+        nodes = [node for statement in function.body for node in walk(statement)]
         used_up = {
             node.args[0]
             for node in nodes
@@ -297,10 +359,23 @@ class Calls:
         return True
 
 
+def _has_method(scope: Scope, receiver: str, name: str) -> bool:
+    """In a method, *receiver* is `self`, whose class defines *name*."""
+    around = scope.parent.node if scope.parent is not None else None
+    if not isinstance(around, ast.ClassDef) or not isinstance(scope.node, ast.FunctionDef):
+        return False
+    arguments = [*scope.node.args.posonlyargs, *scope.node.args.args]
+    return (
+        bool(arguments)
+        and arguments[0].arg == receiver
+        and any(isinstance(each, ast.FunctionDef) and each.name == name for each in around.body)
+    )
+
+
 def _inside(node: ast.AST) -> Iterator[ast.AST]:
     """Yield what belongs to the scope that *node* opens, or is evaluated on its account."""
     yield node
-    for child in ast.iter_child_nodes(node):
+    for child in children(node):
         yield from walk_frame(child)
 
 

@@ -88,7 +88,8 @@ class Relocation:
         first = code.co_firstlineno
         is_module = code.co_name == "<module>"
         true_first = 1 if is_module else self._numbers.true_line(first) or 1
-        true = [self._true_position(position) for position in positions]
+        known = {position: self._true_position(position) for position in set(positions)}
+        true = [known[position] for position in positions]
         made = code.replace(
             co_code=bytes(raw),
             co_consts=tuple(consts),
@@ -97,9 +98,11 @@ class Relocation:
             co_name=self._name(code),
             co_qualname=self._qualname(code),
         )
-        ids = tuple(self._numbers.meaning(line) for line, *_ in positions)
+        meanings = {line: self._numbers.meaning(line) for line, *_ in known}
+        ids = tuple(meanings[line] for line, *_ in positions)
         block = 0 if is_module else self._block(code)
-        resumed = frozenset(i for i, (line, *_) in enumerate(positions) if is_resumed(line))
+        begun = {line for line in meanings if is_resumed(line)}
+        resumed = frozenset(i for i, (line, *_) in enumerate(positions) if line in begun)
         self.tables[id(made)] = Table(made, block, code.co_name == RESIDUAL, ids, resumed)
         return made
 
@@ -177,17 +180,20 @@ class Relocation:
         if mark == "forget":
             raw[2 * unit : 2 * unit + 2] = bytes([dis.opmap["POP_TOP"], 0])
             return
-        raw[2 * unit : 2 * unit + 2] = bytes([_NOP, 0])
+        deletes = bytearray()
         for before in range(unit - 1, -1, -1):
             name = dis.opname[raw[2 * before]]
             if name in _STORES:
-                raw[2 * before] = dis.opmap[_STORES[name]]
-            elif name in {"COPY", "LOAD_CONST"}:
-                raw[2 * before : 2 * before + 2] = bytes([_NOP, 0])
-            elif name != "EXTENDED_ARG":
-                break
-            if name == "LOAD_CONST":
+                deletes[:0] = bytes([dis.opmap[_STORES[name]], raw[2 * before + 1]])
+            elif name == "EXTENDED_ARG":
+                deletes[:0] = raw[2 * before : 2 * before + 2]
+            elif name == "LOAD_CONST":
+                while before and dis.opname[raw[2 * before - 2]] == "EXTENDED_ARG":
+                    before -= 1  # noqa: PLW2901 - it is the constant's
+                _fill(raw, 2 * before, 2 * behind, deletes)
                 return
+            elif name != "COPY":
+                break
         raise UnsupportedCodeError(
             f"{code.co_qualname} compiles to instructions that are not known here "
             f"(Python {sys.version.split()[0]}): run it without re-entry"
@@ -217,6 +223,13 @@ class Relocation:
                 raw[2 * unit + 1] = len(consts)
                 consts.append(line)
             return
+
+
+def _fill(raw: bytearray, start: int, end: int, work: bytearray) -> None:
+    """Put *work* between two places, and jump over what is left: less than to do nothing often."""
+    rest = (end - start - len(work)) // 2
+    jump = bytes([dis.opmap["JUMP_FORWARD"], rest - 1]) if rest > 1 else b""
+    raw[start:end] = work + jump + bytes([_NOP, 0]) * (rest - len(jump) // 2)
 
 
 def plain_qualname(name: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from resume.rewrite.blocks import Block, is_hidden
+from resume.rewrite.nodes import children
 from resume.rewrite.operands import callee_slot, operands, root
 from resume.rewrite.positions import YIELDS, id_of
 from resume.rewrite.scopes import OPAQUE, SCOPES
@@ -232,5 +233,5 @@ def _refused_inside(node: ast.AST, why: str, look: _Look) -> None:
         look.why = before
     if isinstance(node, (*SCOPES, *OPAQUE)):
         return
-    for child in ast.iter_child_nodes(node):
+    for child in children(node):
         _refused_inside(child, why, look)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from resume.rewrite.nodes import children
 from resume.rewrite.positions import COMPREHENSIONS
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -19,6 +20,8 @@ ALIASES: tuple[type[ast.stmt], ...] = tuple(filter(None, [getattr(ast, "TypeAlia
 """`type Pair = ...`: nothing is evaluated before somebody asks what it is."""
 OPAQUE = (ast.Lambda, *COMPREHENSIONS)
 """Expressions whose inside is another frame (or hides one)."""
+
+_FRAMES: frozenset[type[ast.AST]] = frozenset({*SCOPES, *COMPREHENSIONS})
 
 Comprehension: TypeAlias = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
@@ -99,14 +102,14 @@ def _own_children(node: ast.AST) -> Iterator[ast.AST]:
     elif isinstance(node, ast.Lambda):
         yield node.body
     elif isinstance(node, COMPREHENSIONS):
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             if child is node.generators[0]:
                 yield node.generators[0].target
                 yield from node.generators[0].ifs
             else:
                 yield child
     else:
-        yield from ast.iter_child_nodes(node)
+        yield from children(node)
 
 
 def _outer_children(node: ast.AST) -> Iterator[ast.AST]:
@@ -115,7 +118,7 @@ def _outer_children(node: ast.AST) -> Iterator[ast.AST]:
     if isinstance(node, COMPREHENSIONS):
         yield node.generators[0].iter
         return
-    yield from (child for child in ast.iter_child_nodes(node) if child not in inside)
+    yield from (child for child in children(node) if child not in inside)
 
 
 def _visit(node: ast.AST, scope: Scope, found: dict[ast.AST, Scope]) -> None:
@@ -135,7 +138,7 @@ def _visit(node: ast.AST, scope: Scope, found: dict[ast.AST, Scope]) -> None:
             _visit(child, scope, found)
         _enter(node, scope, found)
         return
-    for child in ast.iter_child_nodes(node):
+    for child in children(node):
         _visit(child, scope, found)
 
 
@@ -170,5 +173,5 @@ def walk_frame(node: ast.AST) -> Iterator[ast.AST]:
     while todo:
         current = todo.pop()
         yield current
-        if not isinstance(current, (*SCOPES, *COMPREHENSIONS)):
-            todo.extend(ast.iter_child_nodes(current))
+        if type(current) not in _FRAMES:
+            todo += children(current)

@@ -19,19 +19,8 @@ from resume.rewrite.positions import COMPREHENSIONS, id_of
 from resume.rewrite.scopes import Comprehension, Scope
 from resume.rewrite.unit import Unit
 
-FAST_CALLS = frozenset(
-    {"range", "sorted", "list", "tuple", "set", "frozenset", "dict", "str", "bytes"}
-)
-"""Builtins over whose results an iterator can be saved as it is."""
-
 DELEGATE = ".y"
 """Hidden name of the iterator that a `yield from` hands on to."""
-
-_FAST_WRAPPERS = frozenset({"enumerate", "zip", "reversed"})
-_DISPLAYS = (
-    *(ast.List, ast.Tuple, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp),
-    ast.JoinedStr,
-)
 
 
 class Expressions:
@@ -197,7 +186,7 @@ class Expressions:
     def iterator(self, name: str, source: ast.expr) -> ast.expr:
         """Return `name := iterator of source`, made without a call where that can be."""
         value: ast.expr = source
-        if not self._is_fast(source):
+        if not self._unit.calls.gives_known(source, self._scope):
             kind = ast.Call(helper("type"), [ast.NamedExpr(store(name), source)], [])
             added(kind, source, self._unit.numbers)
             known = ast.Compare(kind, [ast.In()], [helper("types")])
@@ -213,19 +202,6 @@ class Expressions:
     def _delegate(self, source: ast.expr) -> ast.expr:
         made = self.marked(source, source, "delegate")
         return placed(ast.NamedExpr(store(DELEGATE), made), source)
-
-    def _is_fast(self, node: ast.expr) -> bool:
-        if isinstance(node, _DISPLAYS):
-            return True
-        if isinstance(node, ast.Constant):
-            return isinstance(node.value, (str, bytes))
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
-            return False
-        if not self._unit.calls.is_builtin(node.func.id, self._scope):
-            return False
-        return node.func.id in FAST_CALLS or (
-            node.func.id in _FAST_WRAPPERS and all(map(self._is_fast, node.args))
-        )
 
     # -- frames within the expression
 
@@ -246,7 +222,7 @@ class Expressions:
         first = self.lower(node.generators[0].iter)
         name = self.hoist(node)
         made = self.marked(first, first, "iter")
-        if not self._is_fast(first):
+        if not self._unit.calls.gives_known(first, self._scope):
             made = self.iterator(self.fresh(), first)
         call = placed(ast.Call(load(name), [made], []), node)
         if not isinstance(node, ast.GeneratorExp):

@@ -17,6 +17,7 @@ import dis
 from dataclasses import dataclass, field
 
 from resume.rewrite.blocks import Block, is_hidden
+from resume.rewrite.nodes import children, walk
 from resume.rewrite.positions import COMPREHENSIONS, SILENT, Numbering, id_of
 from resume.rewrite.relocate import Table
 from resume.rewrite.scopes import SCOPES
@@ -72,10 +73,10 @@ def _look(node: ast.AST, statement: int, numbers: Numbering, found: Nesting) -> 
         for decorator in getattr(node, "decorator_list", ()):
             found.owners[id_of(decorator)] = statement
     elif isinstance(node, COMPREHENSIONS):
-        located = [part for part in ast.walk(node) if hasattr(part, "lineno")]
+        located = [part for part in walk(node) if hasattr(part, "lineno")]
         found.owners.update((id_of(part), statement) for part in located)
     else:
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             _look(child, statement, numbers, found)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
+from resume.rewrite.nodes import walk
 from resume.rewrite.positions import YIELDS, Numbering, id_of
 from resume.rewrite.quiet import Calls
 from resume.rewrite.scopes import OPAQUE, Scope, walk_frame
@@ -39,5 +40,5 @@ class Unit:
         """Tell the same, nested functions and comprehensions included."""
         return any(
             isinstance(part, (ast.Call, *YIELDS)) and id_of(part) in self.suspending
-            for part in ast.walk(node)
+            for part in walk(node)
         )

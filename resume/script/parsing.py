@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 
 from resume.errors import UnsupportedCodeError
+from resume.rewrite.nodes import walk
 
 _LOOPS = frozenset({"asyncio", "trio", "anyio", "curio", "uvloop"})
 _STARTERS = frozenset({"run", "run_until_complete", "run_forever"})
@@ -15,7 +16,7 @@ _STARTERS = frozenset({"run", "run_until_complete", "run_forever"})
 
 def imports_of(tree: ast.Module, package: str) -> Iterator[str]:
     """Yield the dotted names of all that the module may import."""
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield from _with_parents(alias.name)
@@ -40,10 +41,11 @@ def refuse_async(tree: ast.Module, path: str) -> None:
     Raises:
         UnsupportedCodeError: It does; the text names the line and the remedy.
     """
-    if not any(isinstance(node, ast.AsyncFunctionDef) for node in ast.walk(tree)):
+    nodes = walk(tree)
+    if not any(isinstance(node, ast.AsyncFunctionDef) for node in nodes):
         return
     loops = {name.partition(".")[0] for name in imports_of(tree, "")} & _LOOPS
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Call) and loops and _name_called(node) in _STARTERS:
             raise UnsupportedCodeError(
                 f"{path}, line {node.lineno}: an async script cannot be continued in the middle: "

@@ -18,6 +18,8 @@ from resume.script.options import BUILTINS
 from resume.script.reach import Source, file_of
 
 if TYPE_CHECKING:
+    import ast
+
     from resume.rewrite import RewrittenModule
 
 
@@ -32,6 +34,8 @@ class Rewriting:
         self._facts: dict[Source, Facts] = {}
         self._made: dict[Source, tuple[bytes, tuple[Outline, ...]]] = {}
         """Packed code, and what was known of the other modules when it was made."""
+        self._trees: dict[Source, ast.Module] = {}
+        """Of sources that were looked at, and are rewritten next."""
 
     def reach(self, main: Source) -> None:
         """Rewrite *main*, and all that it imports of the folder, or fetch what is kept.
@@ -110,6 +114,7 @@ class Rewriting:
             compile(tree, source.path, "exec", dont_inherit=True)
         if is_main:
             refuse_async(tree, source.path)
+            self._trees[source] = tree
         imports = tuple(dict.fromkeys(imports_of(tree, source.package)))
         return Facts(None, imports, bool(told), b"", b"")
 
@@ -165,7 +170,8 @@ class Rewriting:
             )
             outside = outside.merged(known)
         with _quietly(self._facts[source].speaks):
-            return rewrite(source.data, source.path, Helpers(**self._helpers), outside)
+            text = self._trees.pop(source, source.data)  # a tree is changed: once only
+            return rewrite(text, source.path, Helpers(**self._helpers), outside)
 
 
 def read_source(name: str, path: str) -> Source:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import array
 import ast
+import datetime as dt
+import decimal
+import fractions
+import random
 
 import pytest
 from rewriting import make_helpers
 
 from resume.rewrite import Outside, rewrite, survey
 from resume.rewrite.positions import Numbering
-from resume.rewrite.quiet import Calls
+from resume.rewrite.quiet import QUIET_METHODS, Calls
+from resume.rewrite.relocate import codes_in
 from resume.rewrite.scopes import scopes_of
 
 
@@ -17,6 +23,21 @@ def calls_of(source: str, outside: Outside | None = None) -> tuple[ast.Module, C
     tree = ast.parse(source)
     Numbering().number(tree)
     return tree, Calls(tree, scopes_of(tree), outside or Outside()).survey()
+
+
+def test_methods_of_common_types_are_quiet():
+    """Those of types that are not imported for it are told by name."""
+    kinds = (random.Random, array.array, fractions.Fraction, decimal.Decimal)
+    kinds += (dt.datetime, dt.timedelta)
+    methods = {
+        name
+        for kind in kinds
+        for name in dir(kind)
+        if not name.startswith("_") and callable(getattr(kind, name))
+    }
+
+    assert methods <= QUIET_METHODS | {"max", "min", "resolution"}
+    assert {"append", "randint", "quantize"} <= QUIET_METHODS
 
 
 TINY = {
@@ -155,3 +176,63 @@ def test_sync_of_any_module_is_a_place():
     _, calls = calls_of("import resume\nresume.sync()\nresume.other()\n")
 
     assert len(calls.suspending) == 1
+
+
+KNOWN = {
+    "a generator": "def g(n):\n    while n: yield n\ndef f(): return [x for x in g(3)]",
+    "one that delegates": "def g(n): yield from n\ndef f():\n    for x in g(()): print(x)",
+    "a method that returns displays": "class A:\n    def f(self):\n"
+    "        for x in self.g(): pass\n"
+    "    def g(self):\n        return [1]\nclass B(A):\n    def g(self):\n        return (1, 2)",
+    "builtins around it": "def g(n): yield n\ndef f():\n    for x in enumerate(g(3)): pass",
+}
+UNKNOWN = {
+    "a function that may give anything": "def g(n): return open(n)\ndef f():\n"
+    "    for x in g(3): pass",
+    "a function that may end without a value": "def g(n):\n    if n: return [1]\n"
+    "def f():\n    for x in g(3): pass",
+    "a decorated generator": "@wrapped\ndef g(n): yield n\ndef f():\n    for x in g(3): pass",
+    "a coroutine": "async def g(n): return [1]\ndef f():\n    for x in g(3): pass",
+    "a name that is bound again": "def g(n): yield n\ng = open\ndef f():\n    for x in g(3): pass",
+    "a local of that name": "def g(n): yield n\ndef f(g):\n    for x in g(3): pass",
+    "a class of that name": "def g(n): yield n\ndef h():\n    class g: pass\n"
+    "def f():\n    for x in g(3): pass",
+    "a method of another object": "class A:\n    def f(self, a):\n        for x in a.g(): pass\n"
+    "    def g(self): yield 1",
+    "a method of another class": "class A:\n    def f(self):\n        for x in self.g(): pass\n"
+    "class B:\n    def g(self): yield 1",
+    "a method that another class overrides": "class A:\n    def f(self):\n"
+    "        for x in self.g(): pass\n    def g(self): yield 1\n"
+    "class B(A):\n    def g(self): return open('x')",
+    "a method that is assigned": "class A:\n    def f(self):\n        for x in self.g(): pass\n"
+    "    def g(self): yield 1\nA().g = open",
+    "a static method": "class A:\n    def f():\n        for x in self.g(): pass\n"
+    "    def g(self): yield 1",
+    "an iterable of its own": "def f(a):\n    for x in enumerate(a): pass",
+}
+
+
+def asks_for_a_type(source: str, outside: Outside | None = None) -> bool:
+    """Whether `f` looks at what it is given before it makes an iterator."""
+    made = rewrite(source, "file.py", make_helpers(), outside)
+    of_f = [code for code in codes_in(made.code) if code.co_qualname.endswith("f")]
+    assert of_f
+    return any(type in code.co_consts for code in of_f)
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_iterables_that_are_known(name):
+    """No time is spent on what their type may be."""
+    assert not asks_for_a_type(KNOWN[name])
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_iterables_that_are_not_known(name):
+    """Files and iterators of others are told from what can be saved, when the loop begins."""
+    assert asks_for_a_type(UNKNOWN[name])
+
+
+def test_a_method_of_another_module_may_override():
+    source = KNOWN["a method that returns displays"]
+
+    assert asks_for_a_type(source, Outside(functions=frozenset({"g"})))

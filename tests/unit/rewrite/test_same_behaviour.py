@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import inspect
 import sys
 import types
@@ -11,6 +12,7 @@ from resumable_programs import PROGRAMS, SLOW
 from rewriting import both, make_helpers, note_into, plain_log, run_code
 
 from resume.rewrite import rewrite
+from resume.rewrite.relocate import codes_in
 
 INLINED = sys.version_info >= (3, 12)
 """Comprehensions have no frames of their own; those that may be suspended get one here."""
@@ -319,6 +321,38 @@ def test_operands_go_when_the_expression_ends():
     exec(rewrite(source, "<p>", make_helpers()).code, {"note": note_into(log)})
 
     assert log == plain_log(source)
+
+
+def test_operands_go_without_instructions_that_do_nothing():
+    """What is left of dropping them is jumped over: recursion in operators is common."""
+    source = "def f(n):\n    return n if n < 2 else f(n - 1) + f(n - 2) * f(n - 3)\n"
+    made = rewrite(source, "file.py", make_helpers()).code
+
+    code = next(code for code in codes_in(made) if code.co_name == "f")
+    found = [each.opname for each in dis.get_instructions(code)]
+    behind = [found[at + 1] for at, name in enumerate(found) if name == "DELETE_FAST"]
+
+    assert set(behind) <= {"DELETE_FAST", "JUMP_FORWARD"}
+    assert "JUMP_FORWARD" in behind
+    plain, ours = {}, {}
+    exec(source, plain)
+    exec(made, ours)
+    assert ours["f"](9) == plain["f"](9)
+
+
+def test_operands_go_among_many_constants_and_names():
+    """Their instructions, and that of the constant before them, have arguments beyond a byte."""
+    lines = [f"v{k} = {k}.5" for k in range(300)]
+    long = "def g(a):\n    for _ in a: pass\n    return len(a)\n"
+    source = "\n".join([*lines, f"{long}x = g([1]) + g([1, 2]) * g([1, 2, 3])\n"])
+    made = rewrite(source, "file.py", make_helpers()).code
+    assert made.co_consts.index(None) > 255
+
+    names = {}
+    exec(made, names)
+
+    assert (names["x"], names["v7"], names["v299"]) == (7, 7.5, 299.5)
+    assert not [name for name in names if name.startswith(".")]
 
 
 def test_futures_and_docstrings_hold():
