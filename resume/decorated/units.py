@@ -32,6 +32,7 @@ from resume.sources import MOST_SOURCE, Fact, meaning
 
 _list, _isinstance = list, isinstance
 _CHECKPOINT = "put a resume.Checkpoint around its loop"
+_NO_FILE = "<string>"
 
 
 class Units(Program):
@@ -172,27 +173,32 @@ def _is_async(code: CodeType) -> bool:
 
 def _source_of(function: FunctionType) -> Single:
     code = function.__code__
+    what = f"@resumable cannot rewrite {code.co_qualname}"
     linecache.checkcache(code.co_filename)
     source = "".join(linecache.getlines(code.co_filename, function.__globals__))
-    what = f"@resumable cannot rewrite {code.co_qualname}"
-    if not source:
+    found = _found_in(source, function) if source else None
+    if found is not None:
+        return found
+    # `exec` calls its text what 3.13 calls the text of `python -c`: then there is another's source
+    if not source or code.co_filename == _NO_FILE:
         raise UnsupportedCodeError(
             f"{what}: its source cannot be had ({code.co_filename}). Define it in a file or a "
             f"notebook cell, or {_CHECKPOINT}"
         )
+    raise UnsupportedCodeError(
+        f"{what}: it is not what line {code.co_firstlineno} of {code.co_filename} says. The "
+        "file was edited since it was imported, or an import hook changes its code. Start the "
+        f"program again, or {_CHECKPOINT}"
+    )
+
+
+def _found_in(source: str, function: FunctionType) -> Single | None:
+    code = function.__code__
     try:
         parsed = _parsed(source, code.co_filename)
     except (SyntaxError, ValueError):
-        found = None
-    else:
-        found = cut_out(parsed, code, _imports_of(function))
-    if found is None:
-        raise UnsupportedCodeError(
-            f"{what}: it is not what line {code.co_firstlineno} of {code.co_filename} says. The "
-            "file was edited since it was imported, or an import hook changes its code. Start the "
-            f"program again, or {_CHECKPOINT}"
-        )
-    return found
+        return None
+    return cut_out(parsed, code, _imports_of(function))
 
 
 @functools.lru_cache(maxsize=8)
