@@ -15,6 +15,7 @@ runs somewhere else than on the stack that is saved.
 
 from __future__ import annotations
 
+import contextvars
 import sys
 import types
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -28,7 +29,15 @@ from resume.pickling.builders import bound, builder
 from resume.pickling.functions import contents_of, fill_cell, fills_of, state_of
 from resume.pickling.session import Rebuild, Reducer, Session, Unsavable
 from resume.pickling.sets import SetRecord
-from resume.reentry import caches, dispatching, files, loggers, parameters, things
+from resume.reentry import (
+    caches,
+    context_variables,
+    dispatching,
+    files,
+    loggers,
+    parameters,
+    things,
+)
 from resume.reentry.classes import reduce_class
 from resume.reentry.contexts import acts_on_process
 from resume.reentry.files import SLOT
@@ -77,6 +86,7 @@ class Taking:
             caches.KIND: self._cached,
             SetRecord: _table_of,
             **dict.fromkeys(things.LOCKS, self._lock),
+            contextvars.ContextVar: self._context_variable,
             **dict.fromkeys(parameters.KINDS, self._parameter),
             **dict.fromkeys(files.TYPES, files.reduce_file),
         }
@@ -144,6 +154,12 @@ class Taking:
         how = thing.cache_parameters()
         args = (thing.__wrapped__, how["maxsize"], how["typed"])
         return functions.cached_function, args, state, None, None, caches.fill_cache
+
+    def _context_variable(self, _session: Session, thing: Any) -> Any:
+        spaces = (module.namespace for module in self.program if module.name not in self.whole)
+        if any(thing is each for space in spaces for each in space.values()):
+            return context_variables.reduced(thing)
+        return NotImplemented  # that of a library stays the library's
 
     def _parameter(self, _session: Session, thing: Any) -> Any:
         if look_up(vars(sys.modules.get(thing.__module__, types)), thing.__name__) is thing:
