@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import random
 import signal
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import environment
+from reentry_killing import Command, difference, killed, undisturbed
 from reentry_programs import Program, programs
 from reentry_proof import Shown, files_in
 from reruns import dying, resumed, run
 
 OFTEN = 16
-"""One program in so many is part of the normal run."""
+"""One program in so many is part of the normal run: other ones on each Python."""
+FIRST = sys.version_info.minor * 5 % OFTEN
 EVENT_LOOPS = {"below_c_code", "coroutines"}
 """They run an event loop, and are refused."""
 
 
 def _marked() -> list[object]:
     found = [each for each in programs() if each.name not in EVENT_LOOPS]
-    return [
-        pytest.param(each, id=each.name, marks=[pytest.mark.slow] if row % OFTEN else [])
-        for row, each in enumerate(found)
-    ]
+    return [pytest.param(each, id=each.name, marks=_marks(row)) for row, each in enumerate(found)]
+
+
+def _marks(row: int) -> list[pytest.MarkDecorator]:
+    return [] if row % OFTEN == FIRST else [pytest.mark.slow]
 
 
 def _run(program: Program, words: list[str], folder: Path, how: Callable[..., Any]) -> Any:
@@ -63,6 +68,38 @@ def test_killed_behind_its_saves(program, tmp_path):
 
     plain, killed = _shown(code, tmp_path / "plain"), _shown(died, tmp_path / "killed")
     assert plain.difference(killed) == "", f"after {kills} kills\n{told}"
+
+
+@pytest.mark.slow
+@pytest.mark.untraced
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("program", _marked())
+def test_killed_from_outside(program, tmp_path):
+    """The same, killed a dozen times at whatever moment, in a save too."""
+    if missing := program.missing():
+        pytest.skip(f"{missing} is not installed")
+    (tmp_path / "source").mkdir()
+    script = str(program.copied(tmp_path / "source"))
+    env = environment(PYTHONHASHSEED="0", RESUME_DIR=str(tmp_path / "checkpoints"))
+    given = program.stdin.encode()
+    plain, seconds = undisturbed(
+        Command((sys.executable, script, *program.arguments), env, given), tmp_path / "plain"
+    )
+    words = ("-m", "resume", "run", "--rate", "0", script, *program.arguments)
+
+    run = killed(
+        Command((sys.executable, *words), env, given, starts_over=partial(_none_saved, tmp_path)),
+        tmp_path / "killed",
+        kills=12,
+        lives_s=(0.3, 0.6 + seconds),
+        seed=len(program.name),
+    )
+
+    assert difference(plain, run) == "", run.shown.stderr.decode()
+
+
+def _none_saved(folder: Path) -> bool:
+    return not list((folder / "checkpoints").rglob("*.manifest.json"))
 
 
 @pytest.mark.parametrize("name", sorted(EVENT_LOOPS))
