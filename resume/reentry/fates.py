@@ -137,12 +137,22 @@ _HIDDEN = {
 }
 
 
+_REMEDY = (
+    "Make it by one assignment of its own, `name = call(...)`, which is run again on a resume, or "
+    "by a `with`"
+)
+_REMEDIES = {
+    ".i": "Loop over a list of what can be saved, `for x in list(...)`; else the next save is made "
+    "when the loop has ended"
+}
+
+
 def _refusal(name: str, where: str, skip: Skipped) -> UnpicklableError:
     path = skip.path.rpartition(": ")[2]
     shown = _HIDDEN.get(name[:2], "a value that is at work") if name.startswith(".") else name
     way = "" if path == name else f", for it holds {path.replace(name, shown, 1)}"
+    remedy = _REMEDIES.get(name[:2], _REMEDY) if name.startswith(".") else _REMEDY
     return UnpicklableError(
         f"cannot save {shown}{where}{way} (a {skip.type}): {skip.why}. Nothing was written, and "
-        "the program runs on. Make it by one assignment of its own, `name = call(...)`, which is "
-        "run again on a resume, or by a `with`"
+        f"the program runs on. {remedy}"
     )
