@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import types
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +25,7 @@ from resume.reentry.fates import Fate, fate_of_global, fates_of_local
 from resume.reentry.given import ROOT, Giving
 from resume.reentry.names import ModuleNames, Names
 from resume.reentry.program import LoadedModule, Program
-from resume.reentry.records import FrameRecord
+from resume.reentry.records import FrameRecord, Postponed
 from resume.reentry.reducers import Taking, parted, plain_fields
 from resume.types import Skipped
 
@@ -112,7 +112,7 @@ class ProgramState:
     def without(
         self,
         taken: Taken,
-        skipped: Iterable[Skipped],
+        skipped: Collection[Skipped],
         frames: Sequence[FrameRecord],
         running: Mapping[int, FrameRecord] | None = None,
     ) -> Taken:
@@ -120,7 +120,10 @@ class ProgramState:
 
         Raises:
             UnpicklableError: One of them is needed, and nothing can make it again.
+            Postponed: One of them is lost if it is made again now.
         """
+        if any(skip.why == things.OPEN_TRANSACTION for skip in skipped):
+            raise Postponed(things.OPEN_TRANSACTION)
         # what a cache was called with, a frame has among its variables, too
         own = [skip for skip in skipped if not skip.name.endswith(KEEPING)]
         missed = [skip for skip in own if _can_be_missed(skip.name)]
@@ -145,6 +148,8 @@ class ProgramState:
 
     def _skip(self, module: str, block: int, name: str, value: Any) -> Skipped | None:
         kind, skip = self._known.get((module, block, name), (None, None))
+        if skip is not None and things.is_in_transaction(value):
+            raise Postponed(things.OPEN_TRANSACTION)
         return skip if kind is type(value) else None
 
     # -- what becomes of what cannot be saved
