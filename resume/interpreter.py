@@ -34,6 +34,20 @@ def unseen(function: F) -> F:
     return function
 
 
+_list, _isinstance = list, isinstance  # a program may bind these names anew, in `builtins` too
+
+
+@unseen
+def without_hidden(names: Any) -> Any:  # pragma: no cover - no tracer sees it
+    """Take out of *names*, a list or a dict, what no source can be called: `.i1`."""
+    for name in [name for name in names if name[:1] == "."]:
+        if _isinstance(names, _list):
+            names.remove(name)
+        else:
+            del names[name]
+    return names
+
+
 @unseen
 def namespace_of_caller():  # type: ignore[no-untyped-def] # noqa: ANN201 # pragma: no cover
     """Return the globals of the innermost code that shows: neither this nor what is unseen."""

@@ -21,7 +21,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from resume.errors import UnsupportedCodeError
-from resume.interpreter import unseen
+from resume.interpreter import without_hidden
 from resume.reentry.contexts import Entered, delegate
 from resume.reentry.entering import Entering
 from resume.reentry.iterators import SAVABLE, Iteration, again
@@ -30,7 +30,6 @@ from resume.reentry.reducers import suspension_of
 from resume.rewrite import Helpers, Single, Source, cut_out
 from resume.sources import MOST_SOURCE, Fact, meaning
 
-_list, _isinstance = list, isinstance
 _CHECKPOINT = "put a resume.Checkpoint around its loop"
 _NO_FILE = "<string>"
 
@@ -114,22 +113,12 @@ def _column(code: CodeType) -> int:
     return min(columns, default=-1)
 
 
-@unseen
-def _hide(names: Any) -> Any:  # pragma: no cover - no tracer sees it
-    for name in [name for name in names if name[:1] == "."]:
-        if _isinstance(names, _list):
-            names.remove(name)
-        else:
-            del names[name]
-    return names
-
-
 UNITS = Units()
 ENTERING = Entering(UNITS, where=suspension_of)
 HELPERS = Helpers(
     types=SAVABLE,
     iterate=Iteration(UNITS).iterate,
-    hide=_hide,
+    hide=without_hidden,
     following=ENTERING.following,
     entered=Entered,
     again=again,

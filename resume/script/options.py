@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from resume.interpreter import unseen
+from resume.interpreter import unseen, without_hidden
 
 if TYPE_CHECKING:
     from resume.reentry.program import Program
@@ -113,22 +113,10 @@ _TYPES = frozenset(
     | {enumerate, zip, type({}.items()), type({}.keys()), type({}.values())}
 )
 
-_list, _isinstance = list, isinstance
-
 
 @unseen
 def _iterate(value: Any) -> Any:  # pragma: no cover - no tracer sees it
     return value  # the loop makes the iterator
-
-
-@unseen
-def _hide(names: Any) -> Any:  # pragma: no cover - no tracer sees it
-    for name in [name for name in names if name[:1] == "."]:
-        if _isinstance(names, _list):
-            names.remove(name)
-        else:
-            del names[name]
-    return names
 
 
 def _refuse(*_: Any) -> Any:
@@ -148,7 +136,7 @@ class NoSaving:
     def helpers(self) -> Mapping[str, Any]:
         """Plain iterators; residuals do not run."""
         residuals = dict.fromkeys(("following", "entered", "again", "delegate"), _refuse)
-        return {"types": _TYPES, "iterate": _iterate, "hide": _hide, **residuals}
+        return {"types": _TYPES, "iterate": _iterate, "hide": without_hidden, **residuals}
 
     def prepare(self) -> None:
         """Nothing."""
