@@ -26,6 +26,10 @@ SHARES = 3
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Of the cases marked `shared`, those that another Python runs are slow ones on this."""
     for item in items:
+        given = item.callspec.params if hasattr(item, "callspec") else {}
+        if any(isinstance(each, BaseException) for each in given.values()):
+            # once raised it holds all frames of its test, and what they saved, to the run's end
+            raise pytest.UsageError(f"{item.nodeid}: give what makes the error, not the error")
         if item.get_closest_marker("shared"):
             case = sum(item.callspec.indices.values())  # type: ignore[attr-defined]
             if (case + sys.version_info.minor) % SHARES:

@@ -9,6 +9,7 @@ import pickle
 import shutil
 import threading
 import time
+from functools import partial
 
 import pytest
 from crash.disk import WithoutLinks, WithoutLocks, in_child, save, which_state
@@ -300,8 +301,8 @@ def test_a_claim_may_be_dropped_by_its_own_heartbeat(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (RuntimeError("can't start new thread"), StoreError),
-        (KeyboardInterrupt(), KeyboardInterrupt),
+        (partial(RuntimeError, "can't start new thread"), StoreError),
+        (KeyboardInterrupt, KeyboardInterrupt),
     ],
 )
 def test_a_claim_without_a_heartbeat_is_given_back(tmp_path, monkeypatch, error, told):
@@ -309,7 +310,7 @@ def test_a_claim_without_a_heartbeat_is_given_back(tmp_path, monkeypatch, error,
     store = claimed(tmp_path)
 
     def fails(thread):
-        raise error
+        raise error()
 
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", fails)
