@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Of the cases marked `shared`, those that another Python runs are slow ones on this."""
     for item in items:
         given = item.callspec.params if hasattr(item, "callspec") else {}
-        if any(isinstance(each, BaseException) for each in given.values()):
+        if any(issubclass(type(each), BaseException) for each in given.values()):
             # once raised it holds all frames of its test, and what they saved, to the run's end
             raise pytest.UsageError(f"{item.nodeid}: give what makes the error, not the error")
         if item.get_closest_marker("shared"):
