@@ -31,8 +31,6 @@ from resume.units import Duration, parse_seconds
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_DEFAULT = "default"
-_CACHE_EXPIRE = "30d"
 _REMEDY = 'on_change="restart", or clean=True, in @resumable(...)'
 _said: set[tuple[str, str]] = set()
 
@@ -77,7 +75,7 @@ def resumable(
     max_overhead: float = 0.01,
     max_loss: Duration = "5m",
     keep: int = 3,
-    expire: Duration | None = _DEFAULT,
+    expire: Duration | None = "30d",
     on_change: Literal["refuse", "restart"] = "refuse",
     background: bool = True,
     memory: int | str = "256MiB",
@@ -146,23 +144,11 @@ def resumable(
         check_settings(
             clean=clean,
             rate=rate,
-            iterations=None,
             max_overhead=max_overhead,
             max_loss=max_loss,
-            at_start=False,
             at_finish=False,
-            include=(),
-            exclude=(),
-            args="call",
-            config=None,
-            overridable=(),
-            extra=None,
             keep=keep,
-            keep_every=None,
-            keep_best=None,
-            expire=_CACHE_EXPIRE if expire == _DEFAULT else expire,
-            strict=False,
-            on_save_error="warn",
+            expire=expire,
             on_change=on_change,
             background=background,
             memory=memory,

@@ -145,15 +145,21 @@ def _undecorated(node: ast.stmt, unknown: Collection[str]) -> ast.stmt:
 
 
 def _before(body: Sequence[ast.stmt], number: int) -> Iterator[ast.stmt]:
+    for statement in statements_before(body, number):
+        if definition_of(statement):
+            yield _without_defaults(statement)
+
+
+def statements_before(body: Sequence[ast.stmt], number: int) -> Iterator[ast.stmt]:
+    """Yield the whole statements above the position *number*, in blocks around it too."""
     for statement in body:
         if is_in(statement, number):
             for name in _INNER:
                 inner = getattr(statement, name, None)
                 if isinstance(inner, list) and any(is_in(each, number) for each in inner):
-                    yield from _before(inner, number)
+                    yield from statements_before(inner, number)
             return
-        if definition_of(statement):
-            yield _without_defaults(statement)
+        yield statement
 
 
 def makes_type(node: ast.stmt) -> bool:

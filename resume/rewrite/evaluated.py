@@ -14,12 +14,14 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from resume.rewrite.definitions import definition_of, hints_are_texts, makes_type
+from resume.rewrite.definitions import (
+    definition_of,
+    hints_are_texts,
+    makes_type,
+    statements_before,
+)
 from resume.rewrite.positions import COMPREHENSIONS, id_of
-from resume.rewrite.residual import is_in
 from resume.rewrite.scopes import FUNCTIONS, names_bound_by, walk_frame
-
-_INNER = ("body", "orelse", "finalbody")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ def evaluated_before(body: Sequence[ast.stmt], number: int) -> Iterator[Evaluate
     """
     computed: set[str] = set()
     reads_hints = not hints_are_texts(body)
-    for statement in _statements(body, number):
+    for statement in statements_before(body, number):
         bound = {name for part in walk_frame(statement) for name in names_bound_by(part)}
         if not definition_of(statement):
             computed |= bound
@@ -78,17 +80,6 @@ def evaluated_before(body: Sequence[ast.stmt], number: int) -> Iterator[Evaluate
                 frozenset(computed),
             )
         computed -= bound
-
-
-def _statements(body: Sequence[ast.stmt], number: int) -> Iterator[ast.stmt]:
-    for statement in body:
-        if is_in(statement, number):
-            for name in _INNER:
-                inner = getattr(statement, name, None)
-                if isinstance(inner, list) and any(is_in(each, number) for each in inner):
-                    yield from _statements(inner, number)
-            return
-        yield statement
 
 
 def _shown(statement: ast.stmt) -> str:
