@@ -23,7 +23,11 @@ def started(thread: threading.Thread) -> bool:
         interrupt = why.__context__
         if interrupt is None or interrupt is handled:
             return False
-        raise interrupt from None
+    # What is raised holds this frame; and amid `except` it would be given the RuntimeError, one of
+    # whose frames (`Condition.__exit__`) holds it. Either cycle keeps the caller's frame alive.
+    try:
+        if interrupt is not None:
+            raise interrupt
     finally:
-        del handled, interrupt  # what is raised holds this frame: a cycle keeps the caller's alive
+        del handled, interrupt
     return True

@@ -24,10 +24,10 @@ class Interrupted(threading.Thread):
 
     def start(self):
         super().start()
-        try:
+        condition = threading.Condition(threading.Lock())
+        with condition:
+            condition.release()  # as its `wait` does, and the Ctrl-C comes before it is taken again
             raise KeyboardInterrupt
-        finally:
-            threading.Lock().release()
 
 
 def test_it_runs():
