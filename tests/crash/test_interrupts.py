@@ -26,21 +26,28 @@ NOISE = np.random.default_rng(0).integers(0, 256, (4 << 20) + 77, np.uint8)
 """More than the memory of the writer."""
 LINES = ("resume/store/", "resume/engine.py", "resume/saving.py", "resume/run.py")
 """Where the interrupt comes; the pickler is C, and what it calls are small steps."""
+WAITS = ("/threading.py",)
+"""Threads are started, and waited for, by Python code of the standard library."""
+NEVER_IN = (
+    "__del__",  # it would be printed, and lost
+    "__init__",  # 3.11: raised by a tracer behind `except: pass`, it leaves that error handled
+)
 
 
 class InterruptsAt:
-    """As a trace function: raises KeyboardInterrupt at the n-th line of our own that runs."""
+    """As a trace function: raises KeyboardInterrupt at the n-th line of *files* that runs."""
 
-    def __init__(self, line: int) -> None:
+    def __init__(self, line: int, files: tuple[str, ...]) -> None:
         self._left = line
+        self._files = files
         self._entered: set[tuple[int, int]] = set()
         self.place = ""
         """File and line, once it was raised."""
 
     def __call__(self, frame, event, argument):
         name = frame.f_code.co_filename.replace(os.sep, "/")
-        is_ours = any(part in name for part in LINES) and frame.f_code.co_name != "__del__"
-        return self._trace if is_ours else None
+        is_meant = any(part in name for part in self._files)
+        return self._trace if is_meant and frame.f_code.co_name not in NEVER_IN else None
 
     def _trace(self, frame, event, argument):
         if event == "line" and not self.place and not self._leaves_a_block(frame):
@@ -149,13 +156,13 @@ def was_interrupted(folder):
     return done
 
 
-def interrupted_at_lines(monkeypatch, kind, step):
+def interrupted_at_lines(monkeypatch, kind, step, files=LINES):
     """The last line at which a save was interrupted: the first, and each *step*-th behind it."""
     use(Hasty(), monkeypatch)
     places = []
 
     def at_line(act):
-        tracer = InterruptsAt(line)
+        tracer = InterruptsAt(line, files)
         before = sys.gettrace()
         sys.settrace(tracer)
         try:
@@ -185,6 +192,15 @@ def interrupted_at_lines(monkeypatch, kind, step):
 def test_an_interrupt_at_many_lines_of_a_save(monkeypatch, kind):
     """From the first to the last: the next save works, and holds the state."""
     assert interrupted_at_lines(monkeypatch, kind, 37) > 150
+
+
+@pytest.mark.slow
+@pytest.mark.untraced
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("kind", ["sync", "save"])
+def test_an_interrupt_while_a_thread_starts_or_ends(monkeypatch, kind):
+    """At every line of what waits for that."""
+    assert interrupted_at_lines(monkeypatch, kind, 1, WAITS) > 20
 
 
 @pytest.mark.slow
