@@ -27,8 +27,9 @@ from resume.position import Position
 from resume.settings import Settings, plain_json
 from resume.snapshot import Scene, Snapshot, capture
 from resume.store import Pending, Retention, Store
-from resume.types import Content, Draft, Manifest, Skipped
+from resume.types import JSON, Content, Draft, Manifest, Skipped
 
+NO_EXTRA: Mapping[str, JSON] = {}
 _LIBRARIES = ("numpy", "torch", "pandas", "scipy", "sklearn", "jax", "cupy")
 
 
@@ -219,6 +220,7 @@ class Engine:
         reducers: Reducers,
         complete: bool = False,
         digest: Callable[[Any], str],
+        extra: Mapping[str, JSON] = NO_EXTRA,
         beside: bool = False,
         when_done: Callable[[], None] = lambda: None,
     ) -> int:
@@ -232,6 +234,7 @@ class Engine:
             reducers: The user's own, by type.
             complete: The block has ended.
             digest: Gives the digest of a loop's last item.
+            extra: For the manifest, beside the user's own.
             beside: Return when all is captured; `settle` tells how the writing went.
             when_done: Called then, from whatever thread.
 
@@ -254,7 +257,7 @@ class Engine:
             )
         )
         position = replace(position, loops=loops)
-        draft = self._draft(snapshot, position, call, scene, trigger, complete=complete)
+        draft = self._draft(snapshot, position, call, scene, trigger, complete=complete, more=extra)
         return self._write(snapshot, draft, beside=beside, when_done=when_done)
 
     def save_stack(
@@ -266,6 +269,8 @@ class Engine:
         reducers: Reducers,
         beside: bool,
         complete: bool = False,
+        extra: Mapping[str, JSON] = NO_EXTRA,
+        when_done: Callable[[], None] = lambda: None,
     ) -> int:
         """Capture the state of a program, and commit it.
 
@@ -276,6 +281,8 @@ class Engine:
             reducers: The user's own, by type.
             beside: Return when all is captured; `settle` tells how the writing went.
             complete: It has ended.
+            extra: For the manifest, beside the user's own.
+            when_done: Called when it is durable or has failed, from whatever thread.
 
         Returns:
             The number of the generation.
@@ -288,8 +295,8 @@ class Engine:
             scenes.without(snapshot.encoded.skipped)
             snapshot = self._capture(scenes.scene(), reducers)
         scene, position = scenes.scene(), scenes.position()
-        draft = self._draft(snapshot, position, call, scene, trigger, complete=complete)
-        return self._write(snapshot, draft, beside=beside)
+        draft = self._draft(snapshot, position, call, scene, trigger, complete=complete, more=extra)
+        return self._write(snapshot, draft, beside=beside, when_done=when_done)
 
     def _begin(self, scene: Scene, reducers: Reducers) -> Snapshot:
         """Capture *scene* when the save before is durable, and known as this one's parent."""
@@ -356,11 +363,15 @@ class Engine:
         trigger: str,
         *,
         complete: bool,
+        more: Mapping[str, JSON],
     ) -> Draft:
         settings = self._settings
         extra = settings.extra
         if callable(extra):  # a copy: the program may go on changing it beside the writer
             extra = plain_json("extra", extra())
+        if more:
+            beside = {} if extra is None else {"extra": extra}
+            extra = {**(extra if isinstance(extra, dict) else beside), **more}
         return Draft(
             trigger=trigger,
             elapsed_s=self._elapsed_before_s + time.monotonic() - self._began_at,

@@ -18,6 +18,7 @@ from types import CodeType, FrameType, FunctionType
 from typing import Any
 
 from resume import notices, rng
+from resume.asking import Asking, Wishes
 from resume.call import Call
 from resume.custom import current_reducers, current_renames
 from resume.engine import Engine
@@ -78,6 +79,7 @@ class Execution:
         code: Callable[[], Mapping[str, Any]],
         safe_points: Collection[Any] = (),
         entering: Entering | None = None,
+        asking: Asking | None = None,
     ) -> None:
         """Begin with nothing saved.
 
@@ -89,6 +91,7 @@ class Execution:
             code: Tells what its source is, for the manifest.
             safe_points: Callables by which it asks for a save itself.
             entering: What lets its frames go on, where that was made before.
+            asking: What others ask for, where that was made before.
         """
         self.engine = engine
         self._program, self._settings, self._call = program, settings, call
@@ -105,6 +108,11 @@ class Execution:
         """Due saves that met a busy writer, each once, however often it was looked at again."""
         self.is_off = False
         """Nothing can be saved any more, which was said."""
+        self.asking = asking or Asking()
+        """What others ask for; a timer looks at the sources."""
+        self.is_left = False
+        """It was saved to be left, and nothing was saved since: a rerun goes on from there."""
+        self._writes_since: float | None = None
         self._due_at = self._schedule.first_due_at(monotonic())
         self._is_busy = self._is_anew = self._is_put_off = False
         self._saved_at = monotonic()
@@ -145,22 +153,56 @@ class Execution:
             self._is_busy = False
 
     def _try(self, frame: FrameType, trigger: str, *, at_line: bool) -> bool:
-        if trigger != "save" and self.engine.is_writing and self._schedule.is_by_time:
+        is_by_time = trigger != "save" and self._schedule.is_by_time and not self.asking.is_asked
+        if is_by_time and self.engine.is_writing:
             self._skip()
             return True
-        began = monotonic()
+        began, due_at = monotonic(), self._due_at
+        wishes = self.asking.take()
         try:
-            self._save(frame, trigger, at_line=at_line)
+            self._save(frame, wishes, trigger, at_line=at_line)
         except Postponed as why:
+            self.asking.give_back(wishes)
             self.postponed[str(why)] += 1
             return False
         except CheckpointBusyError as why:
             self.is_off = True
+            wishes.answer(None, why)
             self._say(f"{why} This run goes on, and saves nothing")
         except (CaptureError, StoreError) as why:
+            wishes.answer(None, why)
             self._say(f"could not save: {why}")
+        except BaseException as why:
+            wishes.answer(None, why)
+            raise
+        else:
+            self.is_left = wishes.leaves
+            if began > due_at:
+                self.asking.gaps.note(began - due_at)
+            self._answer(wishes)
         self._rest(began)
+        if wishes.leaves:
+            raise wishes.way_out()
         return True
+
+    def _answer(self, wishes: Wishes) -> None:
+        if not self.engine.is_writing:
+            self._note_durable()
+        last = self.engine.last
+        if not wishes or last is None:
+            return
+        wishes.answer(last.number)
+        if wishes.leaves:
+            notices.say(
+                "%s: saved as generation %d (%s); run the program again to go on from there",
+                self.engine.name, last.number, wishes.why,
+            )  # fmt: skip
+
+    def _note_durable(self) -> None:
+        # the writer and the program may both find that it is done
+        began, self._writes_since = self._writes_since, None
+        if began is not None and not self.engine.has_failed:
+            self.asking.saves.note(monotonic() - began)
 
     def _skip(self) -> None:
         now, is_first = monotonic(), not self._is_put_off
@@ -186,18 +228,21 @@ class Execution:
             self._said.add(text)
             notices.say("⚠ %s: %s", self.engine.name, text, level=logging.WARNING)
 
-    def _save(self, frame: FrameType, trigger: str, *, at_line: bool) -> None:
+    def _save(self, frame: FrameType, wishes: Wishes, trigger: str, *, at_line: bool) -> None:
         if self._entering.has_frames_left:
             raise Postponed("frames of the saved state are still to be entered")
         no_other_thread(self._program)
         stack = self._walk(frame, at_line=at_line)
         self._hear()
+        self._writes_since = monotonic()
         self.engine.save_stack(
             self._scenes(stack),
             self._call,
-            trigger=trigger,
+            trigger=wishes.trigger if wishes else trigger,
             reducers=current_reducers(),
-            beside=self._settings.background and trigger != "save",
+            beside=self._settings.background and trigger != "save" and not wishes,
+            extra=wishes.extra,
+            when_done=self._note_durable,
         )
         for name, why in self._state.left_out.items():
             self._say(f"not saved: {name}: {why}. A rerun goes on without it")
@@ -357,11 +402,12 @@ class Execution:
     def finish(self) -> None:
         """The program has ended well: nothing is left to go on from.
 
-        What another run of that name has saved meanwhile stays, if this one never had the lock.
+        What another run of that name has saved meanwhile stays, if this one never had the lock. So
+        does what was saved for the program to be left: it has ended early.
         """
         was_busy = self.is_off
         self._end()
-        if not was_busy and (self._is_anew or self.engine.last is not None):
+        if not self.is_left and not was_busy and (self._is_anew or self.engine.last is not None):
             with contextlib.suppress(CheckpointBusyError):  # another run has begun already
                 self.engine.store.remove()
 
@@ -371,6 +417,7 @@ class Execution:
 
     def _end(self) -> None:
         self.is_off = True
+        self.asking.close()
         self.engine.close(lambda why: self._say(f"could not save: {why}"))
         self._entering.drop()
         often = sum(self.postponed.values())

@@ -94,6 +94,7 @@ class Run:
         self._restoring = Restoring(self, found_above)
         self.course = Course(self)
         self.saving = Saving(self, reducers)
+        self.asking = self.saving.asking
         self.final: Manifest | None = None
         self._is_open = False
         self._ended = False
@@ -438,6 +439,7 @@ class Run:
         """In a forked child: the state belongs to the parent."""
         self.is_off = True
         self.due_at = math.inf
+        self.asking.forget()
         self.engine.forget_writer()
         self.course.way = None
 

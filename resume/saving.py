@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Protocol
 
 from resume import notices, registry
+from resume.asking import Asking, Wishes
 from resume.call import Call
 from resume.engine import Engine
 from resume.errors import CaptureError, CheckpointBusyError, ResumeError, StoreError
@@ -67,17 +68,23 @@ class Saving:
         self._said_waiting = False
         self._pause_s: float | None = None
         """Of a save whose writer's cost is not known yet."""
+        self._due_at = -math.inf
+        """When the next save is due by itself; `run.due_at` is when to look."""
+        self._writes_since: float | None = None
+        self.asking = Asking(self._wake)
+        """What others ask for."""
 
     def begin(self) -> None:
         """The run is open: the first safe point is looked at."""
         self.saved_at = monotonic()
-        self._run.due_at = -math.inf
+        self._due_at = self._run.due_at = -math.inf
 
     def arrived(self) -> None:
         """The way back has ended; the time to the next save begins."""
         self.asked = None
         self.saved_at = monotonic()
-        self._run.due_at = self._schedule.first_due_at(self.saved_at)
+        self.asking.begin_gap(self.saved_at)
+        self._look_again_at(self._schedule.first_due_at(self.saved_at))
 
     # --- when ----------------------------------------------------------------------------------
 
@@ -92,21 +99,27 @@ class Saving:
     def wants_save(self) -> bool:
         """Whether a save is due at this safe point, which counts as one."""
         self.hear()
-        if self.asked is not None:
-            return True
         now = monotonic()
-        if self._schedule.iterations is None and self._run.due_at == -math.inf:
-            self._look_again_at(self.saved_at + self._schedule.wait_s)
-        is_due = self._schedule.is_due(now, self._run.due_at, self.saved_at)
-        if not is_due and self._run.due_at <= now and self._schedule.iterations is None:
+        if self.asking.look(now) is not None or self.asked is not None:
+            return True
+        is_counted = self._schedule.iterations is not None
+        if not is_counted and self._run.due_at == -math.inf:
+            self._due_at = self.saved_at + self._schedule.wait_s
+        is_due = self._schedule.is_due(now, self._due_at, self.saved_at)
+        if not is_due and self._due_at <= now and not is_counted:
             # the writer took more than was guessed
-            self._look_again_at(self.saved_at + self._schedule.wait_s)
+            self._due_at = self.saved_at + self._schedule.wait_s
+        self._look_again_at(self._due_at)
         return is_due
 
     def _look_again_at(self, due_at: float) -> None:
-        self._run.due_at = due_at
-        if self.asked is not None or self._run.engine.has_failed:
+        self._due_at = due_at
+        self._run.due_at = min(due_at, self.asking.next_look_at)
+        if self.asked is not None or self.asking.is_asked or self._run.engine.has_failed:
             self._run.due_at = -math.inf
+
+    def _wake(self) -> None:
+        self._run.due_at = -math.inf
 
     def defer(self, trigger: str, line: int) -> None:
         """A save that is due waits for the end of the item of the loop at *line*."""
@@ -129,16 +142,69 @@ class Saving:
         """Save now, or skip it where it is only time that asks, and the writer is still busy.
 
         Where every safe point or every n-th was asked for, the writer is waited for. A `save()`
-        outside loops and the end of a block wait until the generation is durable, too.
+        outside loops and the end of a block wait until the generation is durable, too, and so does
+        one that somebody else has asked for. He may want the program to be left behind it.
+
+        Raises:
+            BaseException: By which the program is left.
         """
         if trigger == "sync":
             trigger = self.asked or trigger
-        if trigger == "sync" and self._run.engine.is_writing and self._schedule.is_by_time:
+        is_asked = self.asking.is_asked
+        is_by_time = trigger == "sync" and self._schedule.is_by_time and not is_asked
+        if is_by_time and self._run.engine.is_writing:
             return self._skip()
         self.settle()
-        waits = complete or (trigger == "save" and not position.loops)
-        began = monotonic()
+        wishes = self.asking.take()
         self.asked = None  # what is asked for from here on may not be in this save
+        if not wishes:
+            return self._save(frame, position, trigger, wishes, complete=complete)
+        return self._answer(frame, position, trigger, wishes, complete=complete)
+
+    def _answer(
+        self,
+        frame: FrameType | None,
+        position: Position,
+        trigger: str,
+        wishes: Wishes,
+        *,
+        complete: bool,
+    ) -> Saved | Deferred:
+        if trigger in ("sync", "save"):
+            trigger = wishes.trigger
+        saved: Saved | Deferred = FAILED
+        try:
+            saved = self._save(frame, position, trigger, wishes, complete=complete)
+        except ResumeError as why:
+            wishes.answer(None, why)
+            if not wishes.leaves:
+                raise
+            self._say_failure(why)
+        except BaseException as why:
+            wishes.answer(None, why)
+            raise
+        if isinstance(saved, Saved):
+            wishes.answer(saved.generation)
+        if not wishes.leaves:
+            return saved
+        if isinstance(saved, Saved):
+            notices.say(
+                "%s: saved as generation %d (%s); run the program again to go on from there",
+                self._run.title, saved.generation, wishes.why,
+            )  # fmt: skip
+        raise wishes.way_out()
+
+    def _save(
+        self,
+        frame: FrameType | None,
+        position: Position,
+        trigger: str,
+        wishes: Wishes,
+        *,
+        complete: bool,
+    ) -> Saved | Deferred:
+        waits = complete or bool(wishes) or (trigger == "save" and not position.loops)
+        began = self._writes_since = monotonic()
         try:
             number = self._run.engine.save(
                 self._run.scene(frame),
@@ -148,6 +214,7 @@ class Saving:
                 reducers=self._reducers(),
                 complete=complete,
                 digest=item_digest,
+                extra=wishes.extra,
                 beside=self._run.settings.background and not waits,
                 when_done=_waking(weakref.ref(self)),
             )
@@ -157,10 +224,19 @@ class Saving:
             self._rest(began)
             if self._is_raised:
                 raise
+            wishes.answer(None, why)
             self._say_failure(why)
             return FAILED
+        if not self._run.engine.is_writing:
+            self._note_durable()
         self._rest(began)
         return Saved(number, is_durable=not self._run.engine.is_writing)
+
+    def _note_durable(self) -> None:
+        # the writer and the program may both find that it is done
+        began, self._writes_since = self._writes_since, None
+        if began is not None:
+            self.asking.saves.note(monotonic() - began)
 
     def _skip(self) -> Deferred:
         is_first = not self._is_put_off
@@ -181,12 +257,15 @@ class Saving:
         self.saved_at = monotonic()
         self._said_waiting = self._is_put_off = False
         self._pause_s = self.saved_at - began
+        self.asking.paused(self.saved_at)
         self._look_again_at(self._schedule.next_due_at(self.saved_at, self._pause_s))
 
     def wake(self) -> None:
         """Called by the writer: a failure is told at the very next safe point."""
         if self._run.engine.has_failed:
             self._run.due_at = -math.inf
+        else:
+            self._note_durable()
 
     # --- what the writer says ------------------------------------------------------------------
 
@@ -229,6 +308,7 @@ class Saving:
 
     def close(self) -> None:
         """The run ends. What is on its way goes on; how it ends is told here or by the writer."""
+        self.asking.close()
         self._run.engine.close(self._tell_late)
 
     def _tell_late(self, why: BaseException) -> None:

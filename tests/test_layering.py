@@ -25,7 +25,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"snapshot", "owner", "loops", "replay", "reentry", "points"}),
     frozenset({"application"}),
     # one save and one restore
-    frozenset({"engine", "course"}),
+    frozenset({"engine", "course", "asking"}),
     frozenset({"validation"}),
     frozenset({"restoring", "saving"}),
     frozenset({"run", "null", "loading", "execution"}),

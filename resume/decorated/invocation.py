@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import partial
+from time import monotonic
 from types import FrameType
 from typing import Any
 
@@ -25,7 +26,8 @@ class SavedCall:
         self.target = target
         self._execution, self._cache = execution, cache
         self._process = os.getpid()
-        self._alarm = Alarm(lambda: UNITS, self._at_point, self._wait_s)
+        self._alarm = Alarm(lambda: UNITS, self._at_point, self._wait_s, poll_s=self._poll_s)
+        execution.asking.wake = self._alarm.ask
 
     def start(self) -> None:
         """From now on it is saved, and what is called below it belongs to it."""
@@ -37,7 +39,7 @@ class SavedCall:
         """Remove what is saved, or keep the result instead."""
         if self._stop():
             try:
-                if self._cache:
+                if self._cache and not self._execution.is_left:
                     self._execution.keep(result)
                 else:
                     self._execution.finish()
@@ -66,11 +68,16 @@ class SavedCall:
     def _wait_s(self) -> float | None:
         return None if self._execution.is_off else self._execution.wait_s()
 
+    def _poll_s(self) -> float:
+        now = monotonic()
+        self._execution.asking.poll(now)
+        return self._execution.asking.next_poll_at - now
+
     def _at_point(self, frame: FrameType) -> bool:
         return self._execution.save(frame, "sync", at_line=True)
 
     def _ask(self, frame: FrameType, trigger: str) -> None:
-        if trigger == "save" or self._wait_s() == 0.0:
+        if trigger == "save" or self._execution.asking.is_asked or self._wait_s() == 0.0:
             self._execution.save(frame, trigger, at_line=False)
 
 

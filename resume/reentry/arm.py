@@ -50,6 +50,8 @@ class Alarm:
         retry_s: Seconds between two attempts where none succeeds.
         patience_s: Seconds until the stack is looked at again, where no line comes.
         most_lines: Line events to look at in one attempt.
+        poll_s: Looks whether somebody wants a save, and calls `ask` for him; seconds until it looks
+            again. Called in the timer's thread.
     """
 
     def __init__(
@@ -62,7 +64,9 @@ class Alarm:
         retry_s: float = 1.0,
         patience_s: float = 10.0,
         most_lines: int = 200,
+        poll_s: Callable[[], float] = lambda: _LONGEST_SLEEP_S,
     ) -> None:
+        self._poll_s = poll_s
         self._program, self._at_point, self._wait_s = program, at_point, wait_s
         self._make_ready = make_ready
         self._retry_s, self._patience_s, self._most_lines = retry_s, patience_s, most_lines
@@ -137,8 +141,13 @@ class Alarm:
         """Sleep until a save is due; False: there is nothing to wait for any more."""
         wait = self._retry_s if self._was_refused else self._wait_s()
         self._was_refused = False
-        if not self._is_asked and not self._is_leaving:
-            self._wake.acquire(timeout=_LONGEST_SLEEP_S if wait is None else max(wait, 0.0))
+        until = time.monotonic() + (_LONGEST_SLEEP_S if wait is None else max(wait, 0.0))
+        while not self._is_asked and not self._is_leaving:
+            looks_again_s = self._poll_s()
+            left = until - time.monotonic()
+            is_nudged = self._wake.acquire(timeout=max(0.0, min(left, looks_again_s)))
+            if is_nudged or left <= looks_again_s:
+                break
         return not self._is_leaving
 
     def _ask(self) -> None:  # pragma: no cover - a bare thread is not measured

@@ -8,6 +8,7 @@ import os
 from typing import Any
 
 from resume import notices
+from resume.asking import Asking
 from resume.call import Call, rank, record_call
 from resume.engine import Engine, Origin
 from resume.execution import Execution, Generation
@@ -27,7 +28,7 @@ def line_of(name: str, options: RunOptions) -> Engine:
     return engine
 
 
-def execution_of(name: str, options: RunOptions, running: Running) -> Execution:
+def execution_of(name: str, options: RunOptions, running: Running, asking: Asking) -> Execution:
     """Make what saves a script, and brings it back."""
     notices.install(apart=True)
     engine = _engine(name, options)
@@ -39,6 +40,7 @@ def execution_of(name: str, options: RunOptions, running: Running) -> Execution:
         _call(options),
         code=lambda: _facts(running),
         safe_points=(sync, save),
+        asking=asking,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import math
 import types
 from collections.abc import Callable, Iterable, Mapping
 from types import CodeType, FrameType
@@ -99,6 +100,9 @@ class Saving(Protocol):
         None at the start: there is no timer.
         """
 
+    def poll_s(self) -> float:
+        """Look whether a save is wanted; seconds until the next look. In the timer's thread."""
+
     def at_point(self, frame: FrameType) -> bool:
         """Save, at the start of a statement of *frame*; False: this was no place for it."""
 
@@ -151,6 +155,10 @@ class NoSaving:
     def wait_s(self) -> float | None:
         """Never."""
         return None
+
+    def poll_s(self) -> float:
+        """Nobody wants one."""
+        return math.inf
 
     def at_point(self, frame: FrameType) -> bool:  # noqa: ARG002
         """Nothing."""

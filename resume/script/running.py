@@ -129,7 +129,11 @@ class _Start:
         self._modules, self._saving = modules, saving
         self._process = os.getpid()
         self._alarm = Alarm(
-            modules.program, saving.at_point, saving.wait_s, make_ready=saving.make_ready
+            modules.program,
+            saving.at_point,
+            saving.wait_s,
+            make_ready=saving.make_ready,
+            poll_s=saving.poll_s,
         )
         self.program, self.ask = modules.program, self._alarm.ask
         self.sources = modules.sources

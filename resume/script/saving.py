@@ -15,6 +15,7 @@ from time import monotonic
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
+from resume.asking import Asking
 from resume.errors import ResumeError
 from resume.interpreter import unseen
 from resume.place import folder_meant
@@ -46,6 +47,8 @@ class ScriptSaving(NoSaving):
         self._execution: Execution | None = None
         self._iteration: Iteration | None = None
         self._making = _thread.allocate_lock()
+        self.asking = Asking()
+        """What others ask for."""
         self._teller = _teller()
 
     # -- before the program begins
@@ -109,6 +112,7 @@ class ScriptSaving(NoSaving):
     def begin(self, code: CodeType, running: Running) -> CodeType:
         """Go on from the saved state, or from the beginning."""
         self._running = running
+        self.asking.wake = running.ask
         beginning.note()
         listen(self.ask, whole=True)
         if self._may_have_state():
@@ -157,7 +161,7 @@ class ScriptSaving(NoSaving):
                 from resume.script.machinery import execution_of  # noqa: PLC0415 - see above
 
                 assert self._running is not None
-                self._execution = execution_of(self._name, self.options, self._running)
+                self._execution = execution_of(self._name, self.options, self._running, self.asking)
             return self._execution
 
     def wait_s(self) -> float | None:
@@ -167,13 +171,21 @@ class ScriptSaving(NoSaving):
             return max(0.0, self._began + self._rate_s - monotonic())
         return None if execution.is_off else execution.wait_s()
 
+    def poll_s(self) -> float:
+        """Seconds until somebody has to be looked after again."""
+        now = monotonic()
+        self.asking.poll(now)
+        return self.asking.next_poll_at - now
+
     def at_point(self, frame: FrameType) -> bool:
         """Save here, if the program can be gone on from here."""
         return self._saved(frame, "sync", at_line=True)
 
     def ask(self, frame: FrameType, trigger: str) -> None:
         """Save in a call that the program makes: `resume.sync()`, `resume.save()`."""
-        if trigger == "save" or self.wait_s() == 0.0:  # else nothing is imported for it
+        if (
+            trigger == "save" or self.asking.is_asked or self.wait_s() == 0.0
+        ):  # else nothing is imported for it
             self._saved(frame, trigger, at_line=False)
 
     def _saved(self, frame: FrameType, trigger: str, *, at_line: bool) -> bool:
@@ -190,6 +202,8 @@ class ScriptSaving(NoSaving):
             self._execution.finish()
         elif self._execution is not None:
             self._execution.close()
+        else:
+            self.asking.close()
         self._tell("end")
 
     def _tell(self, event: str) -> None:
