@@ -74,6 +74,24 @@ def say(text: str, *args: object, level: int = logging.INFO) -> None:
         _logger.log(level, text, *args)
 
 
+def say_anywhere(text: str, *args: object, level: int = logging.INFO) -> None:
+    """`say`, also in a bare thread, which logging would enter into the program's list of threads.
+
+    There a short-lived thread says it, and it may come a moment later.
+    """
+    import threading  # noqa: PLC0415 - logging has it anyway
+
+    here = threading.get_ident()
+    if is_quiet() or any(thread.ident == here for thread in threading.enumerate()):
+        say(text, *args, level=level)
+        return
+    saying = threading.Thread(
+        target=say, args=(text, *args), kwargs={"level": level}, name="resume-says", daemon=True
+    )
+    with contextlib.suppress(RuntimeError):  # none can be started: the program ends
+        saying.start()
+
+
 def warn(text: str) -> None:
     """A `ResumeWarning` that points at the innermost line of the user's own code."""
     frame = user_frame(sys._getframe(1))  # noqa: SLF001 - below the room of frames

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 
 FOLDER = ".checkpoints"
+REQUEST_NAME = "CHKPT"
+"""A file in a checkpoint's folder, which is none of the store's: somebody asks for a save."""
 _VCS = (".git", ".hg", ".svn", ".jj", ".bzr", "_darcs", ".fslckout")
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from resume.errors import IntegrityError, ResumeError, StoreError
+from resume.place import REQUEST_NAME
 from resume.store import files, generations, layout, verify
 from resume.store.body import Load, Target, compression_level
 from resume.store.changes import Previous, stage
@@ -353,6 +354,16 @@ class Store:
                 elif path.name != "lock":
                     self._disk.unlink(path)
             (self.place / "lock").unlink(missing_ok=True)
+            self._remove_place()
+
+    def _remove_place(self) -> None:
+        """Remove the empty folder; somebody may have asked for a save this very moment."""
+        try:
+            self.place.rmdir()
+        except OSError:
+            if os.listdir(self.place) != [REQUEST_NAME]:  # noqa: PTH208 - names are all that is asked
+                raise
+            self._disk.unlink(self.place / REQUEST_NAME)
             self.place.rmdir()
 
     def gc(self, *, dry_run: bool = False) -> int:
