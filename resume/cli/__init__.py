@@ -21,6 +21,7 @@ from resume.cli.ls import ls
 from resume.cli.prove import prove
 from resume.cli.rm import rm
 from resume.cli.run import run
+from resume.cli.save import save
 from resume.cli.show import show
 from resume.cli.shown import clean
 from resume.cli.verify import verify
@@ -63,5 +64,5 @@ def main() -> None:
     """
 
 
-for _command in (run, prove, ls, show, log, diff, verify, rm, gc, key, doctor, demo):
+for _command in (run, prove, ls, show, log, diff, save, verify, rm, gc, key, doctor, demo):
     main.add_command(_command)
