@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from schedulers import VARIABLES
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -38,9 +39,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The test runs in `tmp_path`, without any `RESUME_*` variable and without the user's key."""
+    """The test runs in `tmp_path`, without any `RESUME_*` variable and without the user's key.
+
+    Nor does it know of the scheduler's job that it may be part of.
+    """
     for variable in [key for key in os.environ if key.startswith("RESUME_")]:
         monkeypatch.delenv(variable)
+    for variable in VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / ".config"))
     # Compiling the package anew in each child of a test is most of the time that many tests take.
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)

@@ -34,6 +34,7 @@ VARIABLES = {
     "RESUME_QUIET": "no lines on stderr",
     "RESUME_KEY": "signs what is saved",
     "RESUME_RATE": "seconds between saves",
+    "RESUME_DEADLINE": "when the program has to be gone",
     "RESUME_PROOF": "`resume prove` sets it",
 }
 LOW_SPACE = 1 << 30
