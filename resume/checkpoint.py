@@ -6,6 +6,7 @@ import os
 import sys
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
+from datetime import datetime
 from pathlib import Path
 from time import monotonic
 from types import CodeType, FrameType, TracebackType
@@ -14,6 +15,7 @@ from typing import Any, Final, Literal, TypeVar, cast, final
 from resume import notices, registry
 from resume.call import argument_values, fill_name, is_simple, rank, record_call
 from resume.custom import add_types, current_reducers, current_renames
+from resume.departing import leave_in_time
 from resume.engine import Engine, Origin
 from resume.errors import CheckpointBusyError
 from resume.frames import (
@@ -97,6 +99,15 @@ class Checkpoint(MutableMapping[str, Any]):
             cannot both hold, this one does.
         at_start: Save at `restore()` too.
         at_finish: Save at the end of a `with` block.
+        deadline:
+            When the program has to be gone: it saves at a safe point ahead of it, and leaves by
+            `Preempted`. `"auto"`: what `RESUME_DEADLINE` or the scheduler tells; how long the
+            process may run, from its start (`"23h30m"`); a `datetime`, local time where it names no
+            zone; None: never.
+        before_end:
+            How long ahead of the deadline to leave. Where the way to the next safe point and two
+            saves have been measured to take longer, it is that.
+        requeue: `"slurm"`: when it leaves at its deadline, `scontrol requeue` starts the job again.
         include: Names to restore in place, because others hold the same objects.
         exclude: Names or patterns to leave out; the rerun's own values stay.
         args:
@@ -157,6 +168,9 @@ class Checkpoint(MutableMapping[str, Any]):
         max_loss: Duration = "5m",
         at_start: bool = False,
         at_finish: bool = True,
+        deadline: Duration | datetime | None = "auto",
+        before_end: Duration = "5m",
+        requeue: Literal["slurm"] | None = None,
         include: Collection[str] = (),
         exclude: Collection[str] = (),
         args: Literal["call", "caller", "saved"] = "call",
@@ -187,6 +201,9 @@ class Checkpoint(MutableMapping[str, Any]):
             max_loss=max_loss,
             at_start=at_start,
             at_finish=at_finish,
+            deadline=deadline,
+            before_end=before_end,
+            requeue=requeue,
             include=include,
             exclude=exclude,
             args=args,
@@ -229,6 +246,7 @@ class Checkpoint(MutableMapping[str, Any]):
             is_interactive=runs_interactively(frame),
         )
         runs.append(self._run)
+        leave_in_time(self._run.asking, settings.deadline, settings.before_end_s, settings.requeue)
         _enlist(self._run, frame)
 
     # --- the three lines -----------------------------------------------------------------------

@@ -10,12 +10,13 @@ from typing import Any
 
 from resume.errors import ConfigError
 from resume.types import JSON
-from resume.units import Duration, parse_bytes, parse_seconds, show_bytes
+from resume.units import DeadlineGiven, Duration, parse_bytes, parse_seconds, show_bytes
 
 _CHOICES = {
     "args": ("call", "caller", "saved"),
     "on_save_error": ("warn", "raise"),
     "on_change": ("refuse", "continue", "restart"),
+    "requeue": (None, "slurm"),
 }
 _LEAST_MEMORY = 4 << 20
 """Room for one piece of a buffer."""
@@ -28,6 +29,9 @@ DEFAULTS: Mapping[str, Any] = {
     "max_loss": "5m",
     "at_start": False,
     "at_finish": True,
+    "deadline": "auto",
+    "before_end": "5m",
+    "requeue": None,
     "include": (),
     "exclude": (),
     "args": "call",
@@ -62,6 +66,9 @@ class Settings:
     max_loss: Duration
     at_start: bool
     at_finish: bool
+    deadline: DeadlineGiven
+    before_end_s: float
+    requeue: str | None
     include: tuple[str, ...]
     exclude: tuple[str, ...]
     args: str
@@ -105,6 +112,7 @@ def check_settings(**given: Any) -> Settings:
     if not isinstance(given["background"], bool):
         raise ConfigError(f"background={given['background']!r}: give True or False")
     given["memory_bytes"] = _memory(given.pop("memory"))
+    given["before_end_s"] = parse_seconds(given.pop("before_end"), "before_end")
     expire = given.pop("expire")
     given["expire_s"] = None if expire is None else parse_seconds(expire, "expire")
     given["config"] = plain_json("config", given["config"])

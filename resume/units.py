@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from resume.errors import ConfigError
 
 Duration: TypeAlias = "float | int | str | timedelta"
+DeadlineGiven: TypeAlias = "Duration | datetime | None"
+"""`"auto"`, how long from the start of the process, when, or None for never."""
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _BYTES = {

@@ -26,7 +26,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"application"}),
     # one save and one restore
     frozenset({"engine", "course", "asking"}),
-    frozenset({"validation"}),
+    frozenset({"validation", "departing"}),
     frozenset({"restoring", "saving"}),
     frozenset({"run", "null", "loading", "execution"}),
     # the user's handles

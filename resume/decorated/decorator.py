@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from inspect import CO_GENERATOR
 from threading import get_ident, main_thread
 from types import FunctionType
@@ -18,6 +19,7 @@ from resume.decorated.execution import CallExecution
 from resume.decorated.held import Held
 from resume.decorated.invocation import CachedCall, SavedCall
 from resume.decorated.units import UNITS, home_of, refuse_unsuited
+from resume.departing import leave_in_time
 from resume.engine import Engine, Origin
 from resume.errors import ConfigError
 from resume.execution import Generation
@@ -27,6 +29,7 @@ from resume.reentry.wrappers import Invocation, wrapper
 from resume.settings import Settings, check_settings
 from resume.sources import why_restart
 from resume.store import find_folder
+from resume.triggers.deadline import parse_deadline
 from resume.units import Duration, parse_seconds
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -50,6 +53,9 @@ def resumable(
     rate: Duration | None = ...,
     max_overhead: float = ...,
     max_loss: Duration = ...,
+    deadline: Duration | datetime | None = ...,
+    before_end: Duration = ...,
+    requeue: Literal["slurm"] | None = ...,
     keep: int = ...,
     expire: Duration | None = ...,
     on_change: Literal["refuse", "restart"] = ...,
@@ -74,6 +80,9 @@ def resumable(
     rate: Duration | None = None,
     max_overhead: float = 0.01,
     max_loss: Duration = "5m",
+    deadline: Duration | datetime | None = "auto",
+    before_end: Duration = "5m",
+    requeue: Literal["slurm"] | None = None,
     keep: int = 3,
     expire: Duration | None = "30d",
     on_change: Literal["refuse", "restart"] = "refuse",
@@ -119,6 +128,9 @@ def resumable(
         rate: Seconds between saves; 0 for as often as may be; `"auto"`: as `max_overhead` allows.
         max_overhead: With `rate="auto"`: the part of the run time that saves may take.
         max_loss: With `rate="auto"`: the longest time between two saves.
+        deadline: When the program has to be gone; it saves ahead of it, and leaves by `Preempted`.
+        before_end: How long ahead of it to leave.
+        requeue: `"slurm"`: ask Slurm to start the job again when it leaves at its deadline.
         keep: Generations to keep.
         expire: Age at which a kept result is set aside, None for never; 30 days by default.
         on_change: What to do where the source of a saved function has changed: `"refuse"` raises,
@@ -146,6 +158,9 @@ def resumable(
             rate=rate,
             max_overhead=max_overhead,
             max_loss=max_loss,
+            deadline=deadline,
+            before_end=before_end,
+            requeue=requeue,
             at_finish=False,
             keep=keep,
             expire=expire,
@@ -158,6 +173,8 @@ def resumable(
             trust=trust,
         ),
     )
+    if deadline not in (None, "auto"):
+        parse_deadline(deadline)
     if begin.settings.rate != "auto":
         parse_seconds(begin.settings.rate, "rate")
     if function is None:
@@ -230,6 +247,8 @@ class Beginning:
         target = (
             execution.first(args, kwargs) if generation is None else execution.go_on(generation)
         )
+        settings = self.settings
+        leave_in_time(execution.asking, settings.deadline, settings.before_end_s, settings.requeue)
         saved = SavedCall(execution, target, cache=self.cache)
         saved.start()
         return saved

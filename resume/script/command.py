@@ -21,6 +21,12 @@ OPTIONS = {
     "--fresh": ("", "Set aside what is saved, and start anew."),
     "--on-change": ("WHAT", "refuse or restart: if the source is not that of the saved state."),
     "--keep": ("N", "Generations to keep; default: 3."),
+    "--deadline": (
+        "WHEN",
+        "Time to be gone: 23h30m, 2026-11-23T08:00, none; default: job's end.",
+    ),
+    "--before-end": ("TIME", "Save and leave so long ahead of the deadline; default: 5m."),
+    "--requeue": ("slurm", "Ask Slurm to start the job again when it leaves at its deadline."),
     "--dir": ("FOLDER", "Folder of checkpoints, instead of the one that is found."),
 }
 """The options, with what they take and their help."""
@@ -59,13 +65,26 @@ def read_words(words: Sequence[str]) -> RunOptions:
     return found._replace(target=rest[0], argv=tuple(rest[1:]))
 
 
-def _with(found: RunOptions, name: str, value: str) -> RunOptions:
+def _with(found: RunOptions, name: str, value: str) -> RunOptions:  # noqa: PLR0911 - one each
     match name:
         case "--rate":
             from resume.units import parse_seconds  # noqa: PLC0415 - not for a run without it
 
             parse_seconds(value, "--rate")
             return found._replace(rate=value)
+        case "--before-end":
+            from resume.units import parse_seconds  # noqa: PLC0415 - not for a run without it
+
+            parse_seconds(value, "--before-end")
+            return found._replace(before_end=value)
+        case "--deadline":
+            from resume.triggers.deadline import parse_deadline  # noqa: PLC0415 - as above
+
+            if value not in ("auto", "none"):
+                parse_deadline(value, "--deadline")
+            return found._replace(deadline=value)
+        case "--requeue" if value == "slurm":
+            return found._replace(requeue=value)
         case "--name":
             return found._replace(name=value)
         case "--dir":

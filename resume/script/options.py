@@ -39,6 +39,12 @@ class RunOptions(NamedTuple):
     """Generations to keep."""
     folder: str | None = None
     """Where checkpoints lie."""
+    deadline: str = "auto"
+    """When the program has to be gone: `"23h30m"`, a date with a time, `"none"`."""
+    before_end: str = "5m"
+    """How long ahead of that to leave."""
+    requeue: str | None = None
+    """Or `"slurm"`: who is asked to start it again when it leaves."""
 
 
 class Running(Protocol):

@@ -16,12 +16,14 @@ from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
 from resume.asking import Asking
+from resume.departing import leave_in_time, prepare_to_leave
 from resume.errors import ResumeError
 from resume.interpreter import unseen
 from resume.place import folder_meant
 from resume.points import ignore, listen
 from resume.reentry import beginning
 from resume.script.options import NoSaving, Running, RunOptions
+from resume.triggers.signs import may_have_deadline
 from resume.units import parse_seconds
 
 if TYPE_CHECKING:
@@ -112,7 +114,8 @@ class ScriptSaving(NoSaving):
     def begin(self, code: CodeType, running: Running) -> CodeType:
         """Go on from the saved state, or from the beginning."""
         self._running = running
-        self.asking.wake = running.ask
+        self._watch_the_clock()
+        self.asking.wake = running.ask  # not before: nothing has to be saved at the start
         beginning.note()
         listen(self.ask, whole=True)
         if self._may_have_state():
@@ -123,6 +126,19 @@ class ScriptSaving(NoSaving):
                 raise SystemExit(why.exit_code) from None
         self._tell("begin")
         return code
+
+    def _watch_the_clock(self) -> None:
+        options = self.options
+        if may_have_deadline(options.deadline):
+            from resume import notices  # noqa: PLC0415 - logging: 5 ms
+
+            notices.install(apart=True)
+            leave_in_time(
+                self.asking,
+                None if options.deadline == "none" else options.deadline,
+                parse_seconds(options.before_end, "--before-end"),
+                options.requeue,
+            )
 
     def _go_on(self, running: Running) -> CodeType | None:
         from resume.script.machinery import check_sources  # noqa: PLC0415 - see above
@@ -147,6 +163,9 @@ class ScriptSaving(NoSaving):
     def prepare(self) -> None:
         """Import what saves."""
         import resume.script.machinery  # noqa: F401, PLC0415 - see above
+
+        if may_have_deadline(self.options.deadline):
+            prepare_to_leave()
 
     def make_ready(self) -> None:
         """Make what saves; the first call takes a while."""

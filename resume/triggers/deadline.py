@@ -18,16 +18,13 @@ import math
 import re
 from collections.abc import Callable
 from datetime import datetime
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from resume import notices
 from resume.errors import ConfigError
 from resume.triggers.clocks import process_began, since_boot, wall_clock
 from resume.triggers.signs import VARIABLE, signs
-from resume.units import Duration, parse_seconds
-
-DeadlineGiven: TypeAlias = "Duration | datetime | None"
-"""`"auto"`, how long from the start of the process, when, or None for never."""
+from resume.units import DeadlineGiven, Duration, parse_seconds
 
 _FIRST_UNIX_TIME = 1e9
 """Numbers from here on are Unix times (from the year 2001 on), smaller ones are durations."""
