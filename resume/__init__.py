@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from resume.errors import (
         CaptureError,
         CheckpointBusyError,
-        CodeChangedError,
-        ConfigChangedError,
         ConfigError,
         IntegrityError,
         Preempted,
@@ -23,12 +21,14 @@ if TYPE_CHECKING:
         ResumeWarning,
         SchemaVersionError,
         StoreError,
+        SweepError,
         TrustError,
         UnpicklableError,
     )
     from resume.loading import load
     from resume.null import NullCheckpoint
     from resume.points import save, sync
+    from resume.sweep.sweep import ResumableSweep
 
 __version__ = "1.0.0.dev0"
 
@@ -36,17 +36,17 @@ __all__ = [
     "CaptureError",
     "Checkpoint",
     "CheckpointBusyError",
-    "CodeChangedError",
-    "ConfigChangedError",
     "ConfigError",
     "IntegrityError",
     "NullCheckpoint",
     "Preempted",
     "RestoreError",
+    "ResumableSweep",
     "ResumeError",
     "ResumeWarning",
     "SchemaVersionError",
     "StoreError",
+    "SweepError",
     "TrustError",
     "UnpicklableError",
     "load",
@@ -58,6 +58,7 @@ __all__ = [
 _HOMES = {
     "Checkpoint": "checkpoint",
     "NullCheckpoint": "null",
+    "ResumableSweep": "sweep.sweep",
     "load": "loading",
     "resumable": "decorated.decorator",
     "save": "points",
@@ -65,9 +66,12 @@ _HOMES = {
 }
 """Modules of the names that are no errors."""
 
+_RARE = frozenset({"CodeChangedError", "ConfigChangedError"})
+"""Kinds of `RestoreError`: to be imported by who tells them apart, not listed."""
+
 
 def __getattr__(name: str) -> object:
-    if name not in __all__:
+    if name not in __all__ and name not in _RARE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415 - of no use to a script that asks nothing
 
