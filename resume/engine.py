@@ -437,10 +437,22 @@ def environment() -> dict[str, Any]:
         "argv": list(getattr(sys, "argv", [])),
         "cwd": _cwd(),
         "python": platform.python_version(),
-        "platform": platform.platform(terse=True),
+        "platform": _system(),
         "hash_seed": os.environ.get("PYTHONHASHSEED", "random"),
         "versions": versions,
     }
+
+
+def _system() -> str:
+    """What `platform.platform()` says, but for the processor.
+
+    It starts a process to ask for that, which a program sees as the end of a child of its own.
+    """
+    released = platform.mac_ver()[0]
+    named = ["macOS", released] if released else [platform.system(), platform.release()]
+    library = platform.libc_ver() if platform.system() == "Linux" else ("", "")
+    parts = [*named, platform.machine(), *(["with", "".join(library)] if all(library) else [])]
+    return "-".join(filter(None, parts))
 
 
 def _cwd() -> str:

@@ -391,3 +391,39 @@ def test_threads_lines_and_files_are_few(tmp_path):
     assert threading.active_count() == before
     assert sorted(os.listdir(tmp_path)) == [".checkpoints"]
     assert (tmp_path / ".checkpoints/.gitignore").read_text().strip() == "*"
+
+
+def test_a_save_starts_no_process(run_program):
+    """A child of ours would end in the program's own SIGCHLD handler; its platform is told."""
+    ended = run_program(
+        """
+        import sys
+
+        started = []
+
+        def look(event, _):
+            if event in {"subprocess.Popen", "os.system", "os.fork", "os.posix_spawn"}:
+                started.append(event)
+
+        sys.addaudithook(look)
+
+        from resume import Checkpoint
+        from resume.store import Store
+
+        def fit():
+            done = 1
+            chp = Checkpoint("fit")
+            chp.restore()
+            chp.save()
+
+        fit()
+        print(started)
+
+        import platform
+
+        told = Store(".checkpoints", "fit").entries()[0].manifest.draft.environment
+        assert not platform.system() == "Linux" or told["platform"] == platform.platform()
+        """
+    )
+
+    assert (ended.stdout, ended.returncode) == ("[]\n", 0), ended.stderr
