@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import atexit
 import gc
+import importlib
 import inspect
 import json
 import os
+import pkgutil
 import signal
 import sys
 import threading
@@ -72,17 +74,25 @@ def run(program: str, arguments: list[str]) -> None:
     exec(compile(Path(program).read_bytes(), program, "exec"), main.__dict__)
 
 
-def serve() -> None:
-    """Fork a child for each line of standard input, wait for its end, answer with its status."""
-    # Warm, so that a child costs a fork: the modules, and what reading a source needs.
-    import numpy  # noqa: F401, ICN001
+def warm_up() -> None:
+    """Import what a program will, the library's own modules too: then a child costs a fork."""
+    import difflib  # noqa: F401
+    import locale  # noqa: F401
+
     import numpy.random  # noqa: F401
     import platformdirs  # noqa: F401
 
-    import resume  # noqa: F401
-    import resume.store  # noqa: F401
+    import resume
 
+    for module in pkgutil.walk_packages(resume.__path__, "resume."):
+        if not module.name.endswith("__main__") and ".cli" not in module.name:
+            importlib.import_module(module.name)
     inspect.getsource(serve)
+
+
+def serve() -> None:
+    """Fork a child for each line of standard input, wait for its end, answer with its status."""
+    warm_up()
     gc.collect()
     gc.freeze()  # or each child would copy all of it when it collects
     for line in iter(sys.stdin.readline, ""):
