@@ -103,7 +103,8 @@ class Watcher:
     def drop(self) -> None:
         """In a forked child: the socket is the parent's."""
         with contextlib.suppress(OSError, AttributeError):
-            self._connection.sock.close()  # type: ignore[union-attr]
+            # `close` would leave it open for the answer that is being read
+            os.close(self._connection.sock.detach())  # type: ignore[union-attr]
 
 
 class CloudWatch:
