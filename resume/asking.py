@@ -11,6 +11,7 @@ more often than they are: a look falls more likely behind a long gap, but not be
 from __future__ import annotations
 
 import _thread
+import contextlib
 import math
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
@@ -62,6 +63,11 @@ class Asking:
         """Ask for a save; from any thread, and from a signal's handler."""
         self._waiting.append(asked)
         self.wake()
+
+    def withdraw(self, asked: Asked) -> None:
+        """That save is not wanted any more; from any thread, and from a signal's handler."""
+        with contextlib.suppress(ValueError):  # it is being made
+            self._waiting.remove(asked)
 
     @property
     def is_asked(self) -> bool:

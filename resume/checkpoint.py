@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import weakref
-from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
 from types import CodeType, FrameType, TracebackType
-from typing import Any, Final, Literal, TypeVar, cast, final
+from typing import Any, Final, Literal, TypeAlias, TypeVar, cast, final
 
 from resume import notices, registry
 from resume.call import argument_values, fill_name, is_simple, rank, record_call
@@ -27,6 +27,7 @@ from resume.frames import (
     source_digest,
     source_of,
 )
+from resume.listening import listen
 from resume.null import NullCheckpoint
 from resume.owner import (
     FrameOwner,
@@ -44,6 +45,7 @@ from resume.types import JSON
 from resume.units import Duration, show_seconds
 
 _DEFAULT: Final = "default"
+Signals: TypeAlias = "str | int | Iterable[str | int] | None"
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
@@ -134,6 +136,12 @@ class Checkpoint(MutableMapping[str, Any]):
         compress: `"auto"` tries a sample, `"none"`, or a zstd level.
         fsync: Wait for the disk. Off survives a killed process, not a power cut.
         trust: Accept state that somebody else may have written.
+        signals:
+            Names or numbers of the signals that save at the next safe point and leave; a second one
+            acts as without a checkpoint. `"auto"`: SIGINT (Ctrl-C) and SIGTERM, but none at a
+            prompt, in a notebook or a debugger. Empty for none. Only in the main thread.
+        exit_code:
+            Status of a program that was left because of one; else that of a Ctrl-C, or 143.
 
     Raises:
         ConfigError: A parameter is wrong; the text names it.
@@ -190,6 +198,8 @@ class Checkpoint(MutableMapping[str, Any]):
         compress: str | int = "auto",
         fsync: bool = True,
         trust: bool | None = None,
+        signals: Signals = "auto",
+        exit_code: int | None = None,
     ) -> None:
         notices.install()
         registry.raise_unreported()
@@ -223,6 +233,8 @@ class Checkpoint(MutableMapping[str, Any]):
             compress=compress,
             fsync=fsync,
             trust=trust,
+            signals=signals,
+            exit_code=exit_code,
         )
         frame = frame_at(1)
         place, is_above = find_folder(None if folder is None else os.fspath(folder))
@@ -248,6 +260,7 @@ class Checkpoint(MutableMapping[str, Any]):
         runs.append(self._run)
         leave_in_time(self._run.asking, settings.deadline, settings.before_end_s, settings.requeue)
         _enlist(self._run, frame)
+        listen(self._run, self._run.asking, settings, frame)
 
     # --- the three lines -----------------------------------------------------------------------
 

@@ -39,6 +39,7 @@ from resume.loops import (
 )
 from resume.owner import Owner
 from resume.position import Position, SavedLoop
+from resume.progress import progress
 from resume.replay import (
     RandomStart,
     is_same_state,
@@ -239,6 +240,11 @@ class Course:
         self.track.end(loop, LEFT if is_plain else ELSEWHERE)
         if self.way is not None:
             self.way.lost = self.way.lost or f"the loop at line {loop.line} was left before"
+
+    def place(self) -> str:
+        """Where the loops are, for people: `epoch=47/300`; empty outside of them."""
+        shown = [progress(loop, self._ship.owner.code) for loop in self.track.active.copy()]
+        return ", ".join(shown)
 
     # --- the way back --------------------------------------------------------------------------
 

@@ -38,6 +38,7 @@ from resume.settings import Settings
 from resume.snapshot import Scene, revive
 from resume.tracked import OutputMark, cut_back, marks_of_output
 from resume.triggers import Schedule
+from resume.triggers.asked import Asked
 from resume.types import Content, Manifest, Skipped
 from resume.units import show_seconds
 
@@ -94,7 +95,7 @@ class Execution:
             asking: What others ask for, where that was made before.
         """
         self.engine = engine
-        self._program, self._settings, self._call = program, settings, call
+        self._program, self.settings, self._call = program, settings, call
         self._code, self._safe_points = code, tuple(safe_points)
         self._entering = entering or Entering(program, where=suspension_of)
         self._given: Given | None = None
@@ -111,7 +112,7 @@ class Execution:
         self.asking = asking or Asking()
         """What others ask for; a timer looks at the sources."""
         self.is_left = False
-        """It was saved to be left, and nothing was saved since: a rerun goes on from there."""
+        """It was saved to be left, and nothing is saved behind it: a rerun goes on from there."""
         self._writes_since: float | None = None
         self._due_at = self._schedule.first_due_at(monotonic())
         self._is_busy = self._is_anew = self._is_put_off = False
@@ -144,13 +145,20 @@ class Execution:
             Whether it is over: saved, skipped, or refused for good. False: the next point is to be
             tried.
         """
-        if self.is_off or self._is_busy:
+        if self.is_left and trigger != "save":
+            self._say_left()
+        if self.is_off or self.is_left or self._is_busy:
             return True
         self._is_busy = True  # reducers of the program may call a safe point
         try:
             return self._try(frame, trigger, at_line=at_line)
         finally:
             self._is_busy = False
+
+    def _say_left(self) -> None:
+        # who is asked to leave has cleaning up to do, which is no part of what a rerun goes on with
+        if monotonic() >= self._due_at:
+            self._say("the program goes on after it was to be left; this is not saved any more")
 
     def _try(self, frame: FrameType, trigger: str, *, at_line: bool) -> bool:
         is_by_time = trigger != "save" and self._schedule.is_by_time and not self.asking.is_asked
@@ -176,12 +184,12 @@ class Execution:
             wishes.answer(None, why)
             raise
         else:
-            self.is_left = wishes.leaves
             if began > due_at:
                 self.asking.gaps.note(began - due_at)
             self._answer(wishes)
         self._rest(began)
         if wishes.leaves:
+            self.is_left = True
             raise wishes.way_out()
         return True
 
@@ -240,7 +248,7 @@ class Execution:
             self._call,
             trigger=wishes.trigger if wishes else trigger,
             reducers=current_reducers(),
-            beside=self._settings.background and trigger != "save" and not wishes,
+            beside=self.settings.background and trigger != "save" and not wishes,
             extra=wishes.extra,
             when_done=self._note_durable,
         )
@@ -289,6 +297,36 @@ class Execution:
     def _scenes(self, stack: Stack) -> ProgramScenes:
         self.engine.origin = replace(self.engine.origin, code=self._code())
         return ProgramScenes(self._state, stack, marks_of_output())
+
+    # -- signals, some of it called by a handler
+
+    def can_save(self) -> bool:
+        """Whether the next safe point, whenever it comes, can be saved."""
+        return not self.is_off and not self.is_left
+
+    def expects_save(self, now: float) -> bool:  # noqa: ARG002
+        """Whether it can, and is to be expected soon: each statement is one."""
+        return self.can_save()
+
+    def ask(self, asked: Asked) -> None:
+        """Save at the next safe point."""
+        self.asking.ask(asked)
+
+    def withdraw(self, asked: Asked) -> None:
+        """That save is not wanted any more."""
+        self.asking.withdraw(asked)
+
+    def place(self) -> str:
+        """Nobody knows what to call where the program stands."""
+        return ""
+
+    def saved_age_s(self) -> float | None:
+        """Seconds since the last save; None: nothing is saved."""
+        return None if self.engine.last is None else monotonic() - self._saved_at
+
+    def has_left(self) -> bool:
+        """Whether the code that would have come to a safe point has been left."""
+        return self.is_off
 
     # -- restoring
 

@@ -11,6 +11,7 @@ import math
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from time import monotonic
 from types import CellType, CodeType, FrameType
 from typing import Any, NoReturn
 
@@ -47,6 +48,7 @@ from resume.results import (
 from resume.saving import Saving
 from resume.settings import Settings
 from resume.snapshot import LoopScene, Scene
+from resume.triggers.asked import Asked
 from resume.types import Content, Manifest
 
 _NEVER_STATE = (
@@ -442,6 +444,37 @@ class Run:
         self.asking.forget()
         self.engine.forget_writer()
         self.course.way = None
+
+    # --- signals, some of it called by a handler ------------------------------------------------
+
+    def can_save(self) -> bool:
+        """Whether the next safe point, whenever it comes, can be saved."""
+        is_live = self._is_open and not self._ended and not self.is_off
+        return is_live and self._failed is None and not self.resuming and self.final is None
+
+    def expects_save(self, now: float) -> bool:
+        """Whether it can, and is to be expected soon."""
+        return self.can_save() and self.asking.are_coming(now)
+
+    def ask(self, asked: Asked) -> None:
+        """Save at the next safe point."""
+        self.asking.ask(asked)
+
+    def withdraw(self, asked: Asked) -> None:
+        """That save is not wanted any more."""
+        self.asking.withdraw(asked)
+
+    def place(self) -> str:
+        """Say where the program stands, `epoch=47/300`; empty where nobody knows."""
+        return self.course.place()
+
+    def saved_age_s(self) -> float | None:
+        """Seconds since the last save; None: nothing is saved."""
+        return None if self.engine.last is None else monotonic() - self.saving.saved_at
+
+    def has_left(self) -> bool:
+        """Whether the code that would have come to a safe point has been left."""
+        return self._ended or self.course.track.left_elsewhere() is not None or not self.is_alive()
 
     # --- checks --------------------------------------------------------------------------------
 

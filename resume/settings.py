@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ _CHOICES = {
     "on_change": ("refuse", "continue", "restart"),
     "requeue": (None, "slurm"),
 }
+_NEVER_CAUGHT = ("SIGKILL", "SIGSTOP", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL")
+_MOST_STATUS = 255
 _LEAST_MEMORY = 4 << 20
 """Room for one piece of a buffer."""
 
@@ -51,6 +54,8 @@ DEFAULTS: Mapping[str, Any] = {
     "compress": "auto",
     "fsync": True,
     "trust": None,
+    "signals": "auto",
+    "exit_code": None,
 }
 """What holds where nothing is said; `Checkpoint` shows the same in its signature."""
 
@@ -88,6 +93,9 @@ class Settings:
     memory_bytes: int
     previews: bool
     trust: bool | None
+    signals: tuple[int, ...] | None
+    """None: the usual ones, where nobody sits at a prompt."""
+    exit_code: int | None
 
 
 def check_settings(**given: Any) -> Settings:
@@ -109,6 +117,10 @@ def check_settings(**given: Any) -> Settings:
         raise ConfigError(
             f"keep={given['keep']!r}: give the number of generations to keep, at least 1"
         )
+    given["signals"] = _signals(given["signals"])
+    code = given["exit_code"]
+    if code is not None and (type(code) is not int or not 0 <= code <= _MOST_STATUS):
+        raise ConfigError(f"exit_code={code!r}: give a status from 0 to {_MOST_STATUS}, or None")
     if not isinstance(given["background"], bool):
         raise ConfigError(f"background={given['background']!r}: give True or False")
     given["memory_bytes"] = _memory(given.pop("memory"))
@@ -130,6 +142,30 @@ def _names(parameter: str, value: str | Collection[str]) -> tuple[str, ...]:
     if not all(isinstance(name, str) for name in names):
         raise ConfigError(f"{parameter}={value!r}: give names or patterns, as text")
     return names
+
+
+def _signals(value: Any) -> tuple[int, ...] | None:
+    if value == "auto":
+        return None
+    if isinstance(value, str | int):
+        value = (value,)
+    if not isinstance(value, Iterable | None):
+        raise ConfigError(f"signals={value!r}: give names, numbers, or () for none")
+    return tuple(_signal_number(value, one) for one in value or ())
+
+
+def _signal_number(value: Any, one: Any) -> int:
+    name = one.upper().removeprefix("SIG") if isinstance(one, str) else ""
+    try:
+        found = signal.Signals[f"SIG{name}"] if name else signal.Signals(one)
+    except (KeyError, ValueError):
+        raise ConfigError(
+            f"signals={value!r}: there is no signal {one!r} here. Give names ('SIGTERM', 'USR1'), "
+            "numbers or signal.Signals; () for none"
+        ) from None
+    if isinstance(one, bool) or found.name in _NEVER_CAUGHT:
+        raise ConfigError(f"signals={value!r}: {found.name} cannot be answered by a save")
+    return int(found)
 
 
 def _memory(value: int | str) -> int:

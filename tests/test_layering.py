@@ -23,11 +23,12 @@ ROWS: tuple[frozenset[str], ...] = (
     | {"sources"},
     # a whole state: what it is, whose it is, and where in its loops
     frozenset({"snapshot", "owner", "loops", "replay", "reentry", "points"}),
+    frozenset({"progress"}),
     frozenset({"application"}),
     # one save and one restore
     frozenset({"engine", "course", "asking"}),
     frozenset({"validation", "departing"}),
-    frozenset({"restoring", "saving"}),
+    frozenset({"restoring", "saving", "listening"}),
     frozenset({"run", "null", "loading", "execution"}),
     # the user's handles
     frozenset({"checkpoint", "decorated", "script"}),

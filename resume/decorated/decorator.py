@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from inspect import CO_GENERATOR
@@ -65,6 +65,8 @@ def resumable(
     compress: str | int = ...,
     fsync: bool = ...,
     trust: bool | None = ...,
+    signals: str | int | Iterable[str | int] | None = ...,
+    exit_code: int | None = ...,
 ) -> Callable[[F], F]: ...
 
 
@@ -92,6 +94,8 @@ def resumable(
     compress: str | int = "auto",
     fsync: bool = True,
     trust: bool | None = None,
+    signals: str | int | Iterable[str | int] | None = "auto",
+    exit_code: int | None = None,
 ) -> F | Callable[[F], F]:
     """Let a function go on in the middle of its loops and calls, when its program is run again.
 
@@ -141,6 +145,9 @@ def resumable(
         compress: `"auto"` tries a sample, `"none"`, or a zstd level.
         fsync: Wait for the disk. Off survives a killed process, not a power cut.
         trust: Accept state that somebody else may have written.
+        signals:
+            Names or numbers of the signals that save and leave; see `Checkpoint`.
+        exit_code: Status of a program that was left because of one; see `Checkpoint`.
 
     Raises:
         UnsupportedCodeError: The function cannot be rewritten; the text says why, and what to do.
@@ -171,6 +178,8 @@ def resumable(
             compress=compress,
             fsync=fsync,
             trust=trust,
+            signals=signals,
+            exit_code=exit_code,
         ),
     )
     if deadline not in (None, "auto"):

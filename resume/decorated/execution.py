@@ -56,7 +56,7 @@ class CallExecution(Execution):
             settings: What the user asked for.
             call: Its arguments.
         """
-        self._called, self._caller, self._held = function, caller, held
+        self._called, self.caller, self._held = function, caller, held
         self._met: set[str] = set()
         """Units that were part of a saved state."""
         super().__init__(
@@ -75,7 +75,7 @@ class CallExecution(Execution):
         )
 
     def _root(self, frame: FrameType) -> FrameType:
-        root = called_by(UNITS, self._caller, frame)
+        root = called_by(UNITS, self.caller, frame)
         if root is None:
             raise Postponed(f"`{self._called.__qualname__}` is not on the stack of this thread")
         return root

@@ -9,12 +9,12 @@ from time import monotonic
 from types import FrameType
 from typing import Any
 
-from resume import notices
+from resume import notices, points
 from resume.decorated.execution import CallExecution
 from resume.decorated.units import UNITS
 from resume.errors import ResumeError
 from resume.execution import Generation
-from resume.points import ignore, listen
+from resume.listening import listen
 from resume.reentry.arm import Alarm
 from resume.reentry.wrappers import running
 
@@ -27,12 +27,14 @@ class SavedCall:
         self._execution, self._cache = execution, cache
         self._process = os.getpid()
         self._alarm = Alarm(lambda: UNITS, self._at_point, self._wait_s, poll_s=self._poll_s)
-        execution.asking.wake = self._alarm.ask
+        execution.asking.wake = self._wake
 
     def start(self) -> None:
         """From now on it is saved, and what is called below it belongs to it."""
         running.append(self)
-        listen(self._ask)
+        points.listen(self._ask)
+        execution = self._execution
+        listen(execution, execution.asking, execution.settings, execution.caller)
         self._alarm.start()
 
     def returned(self, result: Any) -> Any:
@@ -56,7 +58,7 @@ class SavedCall:
     def _stop(self) -> bool:
         """Save no more; False: this is a forked child, and the state is none of its business."""
         self._alarm.stop()
-        ignore(self._ask)
+        points.ignore(self._ask)
         running.remove(self)
         reasons = self._alarm.reasons
         for reason in [each for each in reasons if not each.startswith("no code of the program")]:
@@ -67,6 +69,10 @@ class SavedCall:
 
     def _wait_s(self) -> float | None:
         return None if self._execution.is_off else self._execution.wait_s()
+
+    def _wake(self) -> None:
+        if self._execution.asking.is_asked:  # else there is only somebody more to look at
+            self._alarm.ask()
 
     def _poll_s(self) -> float:
         now = monotonic()

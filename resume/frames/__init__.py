@@ -33,6 +33,7 @@ from resume.frames.sites import (
     loop_tree,
     safe_point_key,
 )
+from resume.frames.targets import loop_target
 
 __all__ = [
     "HIDDEN",
@@ -55,6 +56,7 @@ __all__ = [
     "is_function_frame",
     "left_elsewhere",
     "loop_site",
+    "loop_target",
     "loop_tree",
     "names_read_in_loop",
     "namespace_of",

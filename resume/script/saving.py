@@ -23,6 +23,7 @@ from resume.place import folder_meant
 from resume.points import ignore, listen
 from resume.reentry import beginning
 from resume.script.options import NoSaving, Running, RunOptions
+from resume.triggers.signals import subscribe
 from resume.triggers.signs import may_have_deadline
 from resume.units import parse_seconds
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from resume.execution import Execution
     from resume.reentry.iterators import Iteration
     from resume.script.telling import Teller
+    from resume.triggers.asked import Asked
 
 _RATE = "30s"
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_@-][A-Za-z0-9._@-]{,99}(?<!\.)")
@@ -51,6 +53,7 @@ class ScriptSaving(NoSaving):
         self._making = _thread.allocate_lock()
         self.asking = Asking()
         """What others ask for."""
+        self._has_begun = False
         self._teller = _teller()
 
     # -- before the program begins
@@ -113,11 +116,14 @@ class ScriptSaving(NoSaving):
 
     def begin(self, code: CodeType, running: Running) -> CodeType:
         """Go on from the saved state, or from the beginning."""
+        # before the beginning is noted: what was there then is no state of the program
+        self._signals = subscribe(self, delivers=False)
+        self.asking.add(self._signals)
         self._running = running
         self._watch_the_clock()
-        self.asking.wake = running.ask  # not before: nothing has to be saved at the start
+        self.asking.wake = self._wake
         beginning.note()
-        listen(self.ask, whole=True)
+        listen(self._at_call, whole=True)
         if self._may_have_state():
             try:
                 code = self._go_on(running) or code
@@ -125,6 +131,7 @@ class ScriptSaving(NoSaving):
                 sys.stderr.write(f"resume: {why}\n")
                 raise SystemExit(why.exit_code) from None
         self._tell("begin")
+        self._has_begun = True
         return code
 
     def _watch_the_clock(self) -> None:
@@ -190,6 +197,10 @@ class ScriptSaving(NoSaving):
             return max(0.0, self._began + self._rate_s - monotonic())
         return None if execution.is_off else execution.wait_s()
 
+    def _wake(self) -> None:
+        if self.asking.is_asked and self._running is not None:
+            self._running.ask()
+
     def poll_s(self) -> float:
         """Seconds until somebody has to be looked after again."""
         now = monotonic()
@@ -198,9 +209,10 @@ class ScriptSaving(NoSaving):
 
     def at_point(self, frame: FrameType) -> bool:
         """Save here, if the program can be gone on from here."""
+        self._signals.look(monotonic())
         return self._saved(frame, "sync", at_line=True)
 
-    def ask(self, frame: FrameType, trigger: str) -> None:
+    def _at_call(self, frame: FrameType, trigger: str) -> None:
         """Save in a call that the program makes: `resume.sync()`, `resume.save()`."""
         if (
             trigger == "save" or self.asking.is_asked or self.wait_s() == 0.0
@@ -213,9 +225,43 @@ class ScriptSaving(NoSaving):
             self._tell("save")
         return done
 
+    # -- signals, some of it called by a handler
+
+    def can_save(self) -> bool:
+        """Whether the next statement can be saved."""
+        execution = self._execution
+        return self._has_begun and (execution is None or execution.can_save())
+
+    def expects_save(self, now: float) -> bool:  # noqa: ARG002
+        """Whether it can."""
+        return self.can_save()
+
+    def ask(self, asked: Asked) -> None:
+        """Save at the next safe point."""
+        self.asking.ask(asked)
+
+    def withdraw(self, asked: Asked) -> None:
+        """That save is not wanted any more."""
+        self.asking.withdraw(asked)
+
+    def place(self) -> str:
+        """Nobody knows what to call where the program stands."""
+        from resume import notices  # noqa: PLC0415 - see above
+
+        notices.install(apart=True)  # it is about to be said
+        return ""
+
+    def saved_age_s(self) -> float | None:
+        """Seconds since the last save; None: nothing is saved."""
+        return None if self._execution is None else self._execution.saved_age_s()
+
+    def has_left(self) -> bool:
+        """Whether the program has ended, or can be saved no more."""
+        return self._execution is not None and self._execution.has_left()
+
     def ended(self, raised: BaseException | None) -> None:
         """Remove what is saved, if the program ended well."""
-        ignore(self.ask)
+        ignore(self._at_call)
         is_good = raised is None or (isinstance(raised, SystemExit) and raised.code in (None, 0))
         if self._execution is not None and is_good:
             self._execution.finish()

@@ -1,21 +1,27 @@
-"""Saves that somebody outside the loop asks for, and who may ask."""
+"""Saves that somebody outside the loop asks for, and who may ask.
+
+Named tuples, for the modules behind `dataclasses` take longer to load than a script to start.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from resume.errors import Preempted
-from resume.types import JSON
+
+if TYPE_CHECKING:
+    from resume.types import JSON
+
+_NO_EXTRA: Mapping[str, JSON] = MappingProxyType({})
 
 
 def _nothing() -> None:
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class Leave:
+class Leave(NamedTuple):
     """How the program is left when its state is saved."""
 
     error: Callable[[], BaseException] = Preempted
@@ -28,8 +34,7 @@ def _nobody(number: int | None, why: BaseException | None) -> None:
     pass
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Asked:
+class Asked(NamedTuple):
     """A save that was asked for, and what comes of it."""
 
     trigger: str
@@ -38,7 +43,7 @@ class Asked:
     """For people: `SIGTERM`, `SLURM_JOB_END_TIME`, the path of a file."""
     leaves: Leave | None = None
     """How the program is left behind the save; None: it goes on."""
-    extra: Mapping[str, JSON] = field(default_factory=dict)
+    extra: Mapping[str, JSON] = _NO_EXTRA
     """Goes into `extra` of the manifest, beside what is there."""
     answer: Callable[[int | None, BaseException | None], None] = _nobody
     """Called once: with the number of the durable generation, or with why there is none.
@@ -57,7 +62,7 @@ class Source(Protocol):
         """
 
     def next_look_at(self, now: float) -> float:
-        """When to look again; inf: never."""
+        """When to look again; inf: a second later, as all sources."""
 
     def close(self) -> None:
         """The run has ended; called once, from any thread."""
