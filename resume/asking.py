@@ -34,11 +34,15 @@ class Asking:
     """What one run is asked for.
 
     Args:
-        wake: Lets the next safe point look; called from any thread, and from a signal's handler.
+        wake: Lets the next safe point save; called from any thread, and from a signal's handler.
+        look: Lets the next safe point look at a new source; a timer that polls does so by itself.
     """
 
-    def __init__(self, wake: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, wake: Callable[[], None] = lambda: None, look: Callable[[], None] = lambda: None
+    ) -> None:
         self.wake = wake
+        self._let_look = look
         self.gaps = Durations()
         """Between two safe points, saves not counted."""
         self.saves = Durations()
@@ -57,7 +61,7 @@ class Asking:
         """Look at *source* from now on, until the run ends."""
         self._sources.append(source)
         self._look_at = -math.inf
-        self.wake()
+        self._let_look()
 
     def ask(self, asked: Asked) -> None:
         """Ask for a save; from any thread, and from a signal's handler."""

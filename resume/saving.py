@@ -71,7 +71,7 @@ class Saving:
         self._due_at = -math.inf
         """When the next save is due by itself; `run.due_at` is when to look."""
         self._writes_since: float | None = None
-        self.asking = Asking(self._wake)
+        self.asking = Asking(self._wake, self._wake)
         """What others ask for."""
 
     def begin(self) -> None:
