@@ -142,6 +142,8 @@ class Checkpoint(MutableMapping[str, Any]):
             prompt, in a notebook or a debugger. Empty for none. Only in the main thread.
         exit_code:
             Status of a program that was left because of one; else that of a Ctrl-C, or 143.
+        watch: `"aws"`, `"gcp"` or `"azure"`: ask the cloud's metadata service once a second whether
+            the machine is taken away; then save, and leave by `Preempted` (`RESUME_WATCH`).
 
     Raises:
         ConfigError: A parameter is wrong; the text names it.
@@ -200,6 +202,7 @@ class Checkpoint(MutableMapping[str, Any]):
         trust: bool | None = None,
         signals: Signals = "auto",
         exit_code: int | None = None,
+        watch: Literal["aws", "gcp", "azure"] | None = None,
     ) -> None:
         notices.install()
         registry.raise_unreported()
@@ -235,6 +238,7 @@ class Checkpoint(MutableMapping[str, Any]):
             trust=trust,
             signals=signals,
             exit_code=exit_code,
+            watch=watch,
         )
         frame = frame_at(1)
         place, is_above = find_folder(None if folder is None else os.fspath(folder))

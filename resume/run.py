@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 from resume import notices, registry
 from resume.application import Application
+from resume.askers import let_cloud_ask, let_file_ask
 from resume.call import Call
 from resume.course import Course
 from resume.engine import Engine
@@ -168,9 +169,17 @@ class Run:
 
     def open(self, manifest: Manifest | None) -> None:
         """From now on saves may be made: as children of *manifest*, or in a line of their own."""
+        if not self._is_open:
+            self._let_others_ask()
         self._is_open = True
         self.engine.adopt(manifest)
         self.saving.begin()
+
+    def _let_others_ask(self) -> None:
+        engine = self.engine
+        let_file_ask(self.asking, self.title, lambda: engine.store.place, engine.folder)
+        if self.settings.watch is not None:
+            let_cloud_ask(self.asking, self.settings.watch)
 
     # --- safe points ---------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ _CHOICES = {
     "on_save_error": ("warn", "raise"),
     "on_change": ("refuse", "continue", "restart"),
     "requeue": (None, "slurm"),
+    "watch": (None, "aws", "gcp", "azure"),
 }
 _NEVER_CAUGHT = ("SIGKILL", "SIGSTOP", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL")
 _MOST_STATUS = 255
@@ -56,6 +57,7 @@ DEFAULTS: Mapping[str, Any] = {
     "trust": None,
     "signals": "auto",
     "exit_code": None,
+    "watch": None,
 }
 """What holds where nothing is said; `Checkpoint` shows the same in its signature."""
 
@@ -96,6 +98,7 @@ class Settings:
     signals: tuple[int, ...] | None
     """None: the usual ones, where nobody sits at a prompt."""
     exit_code: int | None
+    watch: str | None
 
 
 def check_settings(**given: Any) -> Settings:
@@ -105,6 +108,8 @@ def check_settings(**given: Any) -> Settings:
         ConfigError: A value has the wrong type or is no known choice; the text names the parameter.
     """
     given = {**DEFAULTS, **given}
+    if given["watch"] is None:
+        given["watch"] = os.environ.get("RESUME_WATCH") or None
     for parameter, choices in _CHOICES.items():
         if given[parameter] not in choices:
             listed = ", ".join(repr(choice) for choice in choices)

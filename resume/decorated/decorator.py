@@ -67,6 +67,7 @@ def resumable(
     trust: bool | None = ...,
     signals: str | int | Iterable[str | int] | None = ...,
     exit_code: int | None = ...,
+    watch: Literal["aws", "gcp", "azure"] | None = ...,
 ) -> Callable[[F], F]: ...
 
 
@@ -96,6 +97,7 @@ def resumable(
     trust: bool | None = None,
     signals: str | int | Iterable[str | int] | None = "auto",
     exit_code: int | None = None,
+    watch: Literal["aws", "gcp", "azure"] | None = None,
 ) -> F | Callable[[F], F]:
     """Let a function go on in the middle of its loops and calls, when its program is run again.
 
@@ -148,6 +150,7 @@ def resumable(
         signals:
             Names or numbers of the signals that save and leave; see `Checkpoint`.
         exit_code: Status of a program that was left because of one; see `Checkpoint`.
+        watch: The cloud that is asked whether the machine is taken away.
 
     Raises:
         UnsupportedCodeError: The function cannot be rewritten; the text says why, and what to do.
@@ -180,6 +183,7 @@ def resumable(
             trust=trust,
             signals=signals,
             exit_code=exit_code,
+            watch=watch,
         ),
     )
     if deadline not in (None, "auto"):

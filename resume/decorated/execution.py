@@ -9,6 +9,7 @@ from types import FrameType, FunctionType
 from typing import Any
 
 from resume import notices, rng
+from resume.askers import let_cloud_ask, let_file_ask
 from resume.call import Call
 from resume.custom import current_reducers, current_renames
 from resume.decorated.held import Held
@@ -68,6 +69,13 @@ class CallExecution(Execution):
             safe_points=(sync, save),
             entering=ENTERING,
         )
+
+    def let_others_ask(self) -> None:
+        """A file, and the cloud, may ask for saves from now on, until the call ends."""
+        engine = self.engine
+        let_file_ask(self.asking, engine.name, lambda: engine.store.place, engine.folder)
+        if self._settings.watch is not None:
+            let_cloud_ask(self.asking, self._settings.watch)
 
     def _new_state(self) -> ProgramState:
         return ProgramState(

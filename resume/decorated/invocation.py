@@ -28,6 +28,7 @@ class SavedCall:
         self._process = os.getpid()
         self._alarm = Alarm(lambda: UNITS, self._at_point, self._wait_s, poll_s=self._poll_s)
         execution.asking.wake = self._wake
+        execution.let_others_ask()
 
     def start(self) -> None:
         """From now on it is saved, and what is called below it belongs to it."""

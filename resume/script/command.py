@@ -27,6 +27,7 @@ OPTIONS = {
     ),
     "--before-end": ("TIME", "Save and leave so long ahead of the deadline; default: 5m."),
     "--requeue": ("slurm", "Ask Slurm to start the job again when it leaves at its deadline."),
+    "--watch": ("CLOUD", "aws, gcp or azure: save and leave when the machine is taken away."),
     "--dir": ("FOLDER", "Folder of checkpoints, instead of the one that is found."),
 }
 """The options, with what they take and their help."""
@@ -89,6 +90,8 @@ def _with(found: RunOptions, name: str, value: str) -> RunOptions:  # noqa: PLR0
             return found._replace(name=value)
         case "--dir":
             return found._replace(folder=value)
+        case "--watch" if value in {"aws", "gcp", "azure"}:
+            return found._replace(watch=value)
         case "--on-change" if value in {"refuse", "restart"}:
             return found._replace(on_change=value)
         case "--keep" if value.isdecimal() and int(value) > 0:

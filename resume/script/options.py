@@ -45,6 +45,8 @@ class RunOptions(NamedTuple):
     """How long ahead of that to leave."""
     requeue: str | None = None
     """Or `"slurm"`: who is asked to start it again when it leaves."""
+    watch: str | None = None
+    """The cloud that may take the machine away: `"aws"`, `"gcp"`, `"azure"`."""
 
 
 class Running(Protocol):

@@ -28,6 +28,8 @@ from resume.triggers.signs import may_have_deadline
 from resume.units import parse_seconds
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from resume.engine import Engine
     from resume.execution import Execution
     from resume.reentry.iterators import Iteration
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from resume.triggers.asked import Asked
 
 _RATE = "30s"
+_OPENS_AFTER_S = 1.0
+"""A program that ends before does not pay for what looks who wants a save."""
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_@-][A-Za-z0-9._@-]{,99}(?<!\.)")
 """The folder of such a checkpoint begins with its name."""
 
@@ -54,6 +58,9 @@ class ScriptSaving(NoSaving):
         self.asking = Asking()
         """What others ask for."""
         self._has_begun = False
+        self._watch = _watched(options.watch)
+        self._is_open = False
+        """Whether a file and the cloud may ask, too."""
         self._teller = _teller()
 
     # -- before the program begins
@@ -170,6 +177,10 @@ class ScriptSaving(NoSaving):
     def prepare(self) -> None:
         """Import what saves."""
         import resume.script.machinery  # noqa: F401, PLC0415 - see above
+        from resume.askers import prepare_watch  # noqa: PLC0415 - see above
+
+        if self._watch is not None:
+            prepare_watch()
 
         if may_have_deadline(self.options.deadline):
             prepare_to_leave()
@@ -204,8 +215,27 @@ class ScriptSaving(NoSaving):
     def poll_s(self) -> float:
         """Seconds until somebody has to be looked after again."""
         now = monotonic()
+        if not self._is_open:
+            wait_s = self._began + _OPENS_AFTER_S - now
+            if wait_s > 0:
+                return wait_s
+            self._let_others_ask()
         self.asking.poll(now)
         return self.asking.next_poll_at - now
+
+    def _let_others_ask(self) -> None:
+        from resume import notices  # noqa: PLC0415 - see above
+        from resume.askers import let_cloud_ask, let_file_ask  # noqa: PLC0415
+
+        self._is_open = True
+        notices.install(apart=True)
+        let_file_ask(self.asking, self._name, self._place, folder_meant(self.options.folder)[0])
+        if self._watch is not None:
+            let_cloud_ask(self.asking, self._watch)
+
+    def _place(self) -> Path | None:
+        """The checkpoint's own folder; there is none before the first save."""
+        return None if self._execution is None else self._execution.engine.store.place
 
     def at_point(self, frame: FrameType) -> bool:
         """Save here, if the program can be gone on from here."""
@@ -281,6 +311,15 @@ class ScriptSaving(NoSaving):
             for reason, count in self._execution.postponed.items():
                 reasons[reason] = reasons.get(reason, 0) + count
         self._teller.tell(event, newest.number if newest is not None else None, reasons)
+
+
+def _watched(said: str | None) -> str | None:
+    cloud = said or os.environ.get("RESUME_WATCH")
+    if not cloud:
+        return None
+    from resume.triggers.metadata import check_watch  # noqa: PLC0415 - few programs watch
+
+    return check_watch(cloud)
 
 
 def _teller() -> Teller | None:

@@ -1,0 +1,69 @@
+"""Who may ask a run for a save from outside its process: a file, and the cloud that it runs on."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+from resume.asking import Asking
+from resume.store import names_in_use
+from resume.triggers.asked import Asked, Leave
+from resume.triggers.request_file import RequestFile
+
+
+def let_file_ask(
+    asking: Asking, title: str, place: Callable[[], Path | None], folder: str | Path
+) -> None:
+    """Look for a file `CHKPT` from now on, until *asking* is closed.
+
+    Args:
+        asking: Of the run that is asked.
+        title: The checkpoint, as people know it.
+        place: Returns its own folder; None: it is not known yet.
+        folder: The folder of checkpoints.
+    """
+
+    def own() -> str | None:
+        found = place()
+        return None if found is None else str(found)
+
+    asking.add(RequestFile(title, own, working_folder(), lambda: names_in_use(Path(folder))))
+
+
+def let_cloud_ask(asking: Asking, cloud: str, leave: Leave | None = None) -> None:
+    """Watch what *cloud* announces from now on, until *asking* is closed or nobody holds it.
+
+    Args:
+        asking: Of the run that is asked; the watch does not keep it alive.
+        cloud: `aws`, `gcp` or `azure`.
+        leave: How the program is left when the machine goes away.
+    """
+    from resume.triggers.watching import CloudWatch  # noqa: PLC0415 - few programs watch
+
+    get = weakref.ref(asking)
+
+    def ask(asked: Asked) -> None:
+        found = get()
+        if found is not None:
+            found.ask(asked)
+
+    watch = CloudWatch(cloud, ask, leave)
+    weakref.finalize(asking, watch.close).atexit = False
+    asking.add(watch)
+
+
+def prepare_watch() -> None:
+    """Import all that a watch needs: files of the program may bear the names of libraries."""
+    for name in ("http.client", "email.utils", "resume.triggers.watching"):
+        import_module(name)
+
+
+def working_folder() -> str:
+    """That of the process; empty where somebody has removed it."""
+    try:
+        return os.getcwd()  # noqa: PTH109 - as text
+    except FileNotFoundError:
+        return ""
