@@ -37,6 +37,7 @@ from resume.owner import (
     is_interactive,
     runs_interactively,
 )
+from resume.preempting import PreemptHook
 from resume.results import NOT_DUE, Deferred, Restored, Saved
 from resume.run import Run
 from resume.settings import DEFAULTS, check_settings
@@ -316,6 +317,30 @@ class Checkpoint(MutableMapping[str, Any]):
             As `sync()`.
         """
         return self._run.safe_point(frame_at(1), "save", values)
+
+    def preempt_hook(
+        self,
+        extra: Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None = None,
+        grace: Duration = "30s",
+    ) -> PreemptHook:
+        """A callable for another thread, such as a cloud monitor's: it has the program saved.
+
+        `hook(info)` asks for a save, and waits for the durable generation. It may be called from
+        any thread at any time, and any number of times; the program goes on behind the save.
+
+        Args:
+            extra: Goes into the manifest's `extra`, as `info` does: a mapping of names to JSON, or
+                a callable that gives it when the hook is called.
+            grace: Seconds that the hook waits. The save is made later all the same.
+
+        Returns:
+            The hook; it returns the generation, or a falsy record with the reason (no safe point in
+            time, the save failed, the checkpoint has ended). It keeps nothing alive.
+
+        Raises:
+            ConfigError: `extra` is no JSON, or `grace` no duration.
+        """
+        return PreemptHook(self._run, extra, grace)
 
     @_noting_lookup
     def loop(self, iterable: Any, *, name: str | None = None) -> Iterator[Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from resume.preempting import PreemptHook
 from resume.replay import make_iterator
 from resume.results import SWITCHED_OFF, Deferred, Restored
 
@@ -39,6 +40,10 @@ class NullCheckpoint(MutableMapping[str, Any]):
         """Keep *values* in memory only; the answer is falsy."""
         self._values.update(values)
         return SWITCHED_OFF
+
+    def preempt_hook(self, extra: Any = None, grace: Any = "30s") -> PreemptHook:
+        """A hook that saves nothing; its answer is falsy."""
+        return PreemptHook(None, extra, grace)
 
     def loop(self, iterable: Any, *, name: str | None = None) -> Iterator[Any]:  # noqa: ARG002
         """The items of *iterable*, or of what it returns where it is a callable."""

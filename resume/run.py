@@ -34,6 +34,7 @@ from resume.owner import (
 )
 from resume.pickling import Reducers
 from resume.position import Position
+from resume.preempting import PreemptHook
 from resume.replay import make_iterator
 from resume.restoring import Restoring
 from resume.results import (
@@ -57,6 +58,7 @@ _NEVER_STATE = (
     Restored,
     Saved,
     Deferred,
+    PreemptHook,
 )  # they tell of this run, not of the saved one
 
 
@@ -112,6 +114,19 @@ class Run:
     def resuming(self) -> bool:
         """Whether the statements that run now lead back to the saved place."""
         return self.course.way is not None
+
+    @property
+    def handle(self) -> object:
+        """What the user calls the checkpoint."""
+        return self._own["checkpoint"]
+
+    def has_ended(self) -> bool:
+        """Whether nothing can be saved any more."""
+        return self._ended
+
+    def is_own_thread(self) -> bool:
+        """Whether the caller is the thread that saves; any other only asks."""
+        return threading.get_ident() == self._thread
 
     def restore(self, caller: FrameType) -> Restored:
         """Bring the newest generation back; see `Checkpoint.restore`."""
@@ -220,7 +235,7 @@ class Run:
     def _look_at_code(self, frame: FrameType) -> None:
         """Say once what in the owner's code a rerun would not bring back."""
         self._has_looked = True
-        handle = self._own["checkpoint"]
+        handle = self.handle
         handles = [name for name, value in self.owner.read(frame).items() if value is handle]
         restored = self._restored_at
         offset = restored[1] if restored is not None and restored[0] is frame.f_code else None

@@ -27,7 +27,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"application"}),
     # one save and one restore
     frozenset({"engine", "course", "asking"}),
-    frozenset({"validation", "departing", "askers"}),
+    frozenset({"validation", "departing", "askers", "preempting"}),
     frozenset({"restoring", "saving", "listening"}),
     frozenset({"run", "null", "loading", "execution"}),
     # the user's handles
