@@ -71,11 +71,14 @@ def _held_store(folder: Path, name: str) -> Store:
     """As the other commands find it, and also one that is in use and has no generation yet."""
     try:
         return store_named(folder, name)
-    except ConfigError:
+    except ConfigError as why:
         store = open_store(folder, name)
         if store.holder() is not None:
             return store
-        raise
+        raise ConfigError(
+            f"{why}\nA program that has saved nothing yet is asked by an empty file "
+            f"{REQUEST_NAME} in its working folder. Nothing was left behind"
+        ) from None
 
 
 def _newest_told(store: Store) -> str:

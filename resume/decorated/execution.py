@@ -74,8 +74,8 @@ class CallExecution(Execution):
         """A file, and the cloud, may ask for saves from now on, until the call ends."""
         engine = self.engine
         let_file_ask(self.asking, engine.name, lambda: engine.store.place, engine.folder)
-        if self._settings.watch is not None:
-            let_cloud_ask(self.asking, self._settings.watch)
+        if self.settings.watch is not None:
+            let_cloud_ask(self.asking, self.settings.watch)
 
     def _new_state(self) -> ProgramState:
         return ProgramState(

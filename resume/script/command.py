@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from resume.errors import ConfigError, ResumeError
 from resume.script.options import RunOptions, Saving
@@ -66,38 +66,42 @@ def read_words(words: Sequence[str]) -> RunOptions:
     return found._replace(target=rest[0], argv=tuple(rest[1:]))
 
 
-def _with(found: RunOptions, name: str, value: str) -> RunOptions:  # noqa: PLR0911 - one each
-    match name:
-        case "--rate":
-            from resume.units import parse_seconds  # noqa: PLC0415 - not for a run without it
+_AS_GIVEN = {"--name": "name", "--dir": "folder"}
+_ONE_OF: dict[str, tuple[str, tuple[str, ...]]] = {
+    "--on-change": ("on_change", ("refuse", "restart")),
+    "--requeue": ("requeue", ("slurm",)),
+    "--watch": ("watch", ("aws", "gcp", "azure")),
+}
+_TIMES = {"--rate": "rate", "--before-end": "before_end"}
 
-            parse_seconds(value, "--rate")
-            return found._replace(rate=value)
-        case "--before-end":
-            from resume.units import parse_seconds  # noqa: PLC0415 - not for a run without it
 
-            parse_seconds(value, "--before-end")
-            return found._replace(before_end=value)
-        case "--deadline":
-            from resume.triggers.deadline import parse_deadline  # noqa: PLC0415 - as above
+def _with(found: RunOptions, name: str, value: str) -> RunOptions:
+    changed: dict[str, Any]
+    if name in _AS_GIVEN:
+        changed = {_AS_GIVEN[name]: value}
+    elif name in _TIMES:
+        from resume.units import parse_seconds  # noqa: PLC0415 - not for a run without it
 
-            if value not in ("auto", "none"):
-                parse_deadline(value, "--deadline")
-            return found._replace(deadline=value)
-        case "--requeue" if value == "slurm":
-            return found._replace(requeue=value)
-        case "--name":
-            return found._replace(name=value)
-        case "--dir":
-            return found._replace(folder=value)
-        case "--watch" if value in {"aws", "gcp", "azure"}:
-            return found._replace(watch=value)
-        case "--on-change" if value in {"refuse", "restart"}:
-            return found._replace(on_change=value)
-        case "--keep" if value.isdecimal() and int(value) > 0:
-            return found._replace(keep=int(value))
-        case _:
+        parse_seconds(value, name)
+        changed = {_TIMES[name]: value}
+    elif name == "--deadline":
+        _check_deadline(value)
+        changed = {"deadline": value}
+    elif name == "--keep" and value.isdecimal() and int(value) > 0:
+        changed = {"keep": int(value)}
+    else:
+        field, known = _ONE_OF.get(name, ("", ()))
+        if value not in known:
             raise ConfigError(f"{name} cannot be {value!r}: {_usage(name)}")
+        changed = {field: value}
+    return found._replace(**changed)
+
+
+def _check_deadline(value: str) -> None:
+    if value not in ("auto", "none"):
+        from resume.triggers.deadline import parse_deadline  # noqa: PLC0415 - as above
+
+        parse_deadline(value, "--deadline")
 
 
 def _usage(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from resume.store.generations import Entry
 from resume.store.layout import decode_name, encode_name
 from resume.store.pending import Pending
-from resume.store.place import find_folder, names
+from resume.store.place import find_folder, names, names_in_use
 from resume.store.retention import Retention
 from resume.store.store import Store
 
@@ -18,4 +18,5 @@ __all__ = [
     "encode_name",
     "find_folder",
     "names",
+    "names_in_use",
 ]

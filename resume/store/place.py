@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 from resume.errors import ConfigError
 from resume.place import folder_meant
 from resume.store import layout
+from resume.store.lock import read_holder
 
 
 def find_folder(explicit: str | Path | None, start: Path | None = None) -> tuple[Path, bool]:
@@ -23,6 +25,19 @@ def names(folder: Path) -> list[str]:
     if not folder.is_dir():
         return []
     return sorted(_name_of(place) for place in folder.iterdir() if _is_place(place))
+
+
+def names_in_use(folder: Path) -> list[str]:
+    """The true names of the checkpoints in *folder* that other programs hold, sorted."""
+    if not folder.is_dir():
+        return []
+    here = (socket.gethostname(), os.getpid())
+    holders = {place: read_holder(place) for place in folder.iterdir() if place.is_dir()}
+    return sorted(
+        _name_of(place)
+        for place, holder in holders.items()
+        if holder is not None and (holder["host"], holder["pid"]) != here
+    )
 
 
 def _is_place(place: Path) -> bool:

@@ -41,7 +41,7 @@ from urllib.parse import urlsplit
 from resume.errors import ConfigError
 from resume.types import JSON
 
-URL_VARIABLE = "RESUME_METADATA_URL"
+URL_VARIABLE = "RESUME_METADATA"
 """Environment: where the service is asked, in place of 169.254.169.254 (`http://127.0.0.1:8080`)."""
 _URL = "http://169.254.169.254"
 

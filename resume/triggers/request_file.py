@@ -17,6 +17,7 @@ import contextlib
 import logging
 import os
 import stat
+import weakref
 from collections.abc import Callable, Sequence
 from functools import partial
 from time import monotonic
@@ -33,8 +34,8 @@ _RETRY_S = 60.0
 _Mark = tuple[int, int, int]
 """What tells whether a file was touched: device, inode, time of its last change."""
 
-_live: list[RequestFile] = []
-"""Those that look; each change is a single step, so there is no lock."""
+_live: list[weakref.ref[RequestFile]] = []
+"""Those that look, as long as their runs live; each change is a single step, so no lock."""
 
 
 class RequestFile:
@@ -42,8 +43,8 @@ class RequestFile:
 
     Args:
         title: The checkpoint, as people know it.
-        place: Returns the checkpoint's own folder, which need not exist.
-        working: The working folder of the program.
+        place: Returns the checkpoint's own folder, which need not exist; None: it is not known yet.
+        working: The working folder of the program; empty: it has none.
         others: Returns the names of checkpoints of the same folder that other programs hold; called
             when there is a file in *working*.
     """
@@ -51,17 +52,22 @@ class RequestFile:
     def __init__(
         self,
         title: str,
-        place: Callable[[], str],
+        place: Callable[[], str | None],
         working: str,
         others: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self._title, self._place, self._working, self._others = title, place, working, others
+        self._shared = os.path.join(working, REQUEST_NAME) if working else ""  # noqa: PTH118
         self._look_at = 0.0
         self._is_asking = self._is_closed = False
         self._put_off: dict[str, tuple[_Mark, float]] = {}
         """By path: as it was when it was refused, and when it is heard all the same."""
         self._said: set[tuple[str, _Mark, str]] = set()
-        _live.append(self)
+        for get in _live.copy():
+            if get() is None:
+                _forget(get)
+        self._known_as = weakref.ref(self)
+        _live.append(self._known_as)
 
     # -- looking
 
@@ -70,11 +76,10 @@ class RequestFile:
         self._look_at = now + _EVERY_S
         if self._is_asking or self._is_closed:
             return None
-        own = os.path.join(self._place(), REQUEST_NAME)  # noqa: PTH118 - pathlib costs the start
-        shared = os.path.join(self._working, REQUEST_NAME)  # noqa: PTH118
-        for path in (own, shared):
+        own = self._own()
+        for path in (own, self._shared):
             found = _status(path)
-            if found is not None and self._is_request(path, found, now, is_shared=path == shared):
+            if found is not None and self._is_request(path, found, now, is_shared=path != own):
                 self._is_asking = True
                 self._put_off.pop(path, None)
                 answer = partial(self._answer, path, _mark(found), has_room=path == own)
@@ -89,8 +94,11 @@ class RequestFile:
     def close(self) -> None:
         """Look no more."""
         self._is_closed = True
-        with contextlib.suppress(ValueError):
-            _live.remove(self)
+        _forget(self._known_as)
+
+    def _own(self) -> str:
+        place = self._place()
+        return os.path.join(place, REQUEST_NAME) if place else ""  # noqa: PTH118
 
     def _is_request(self, path: str, found: os.stat_result, now: float, *, is_shared: bool) -> bool:
         mark = _mark(found)
@@ -104,15 +112,18 @@ class RequestFile:
         return why is None
 
     def _why_unclear(self) -> str | None:
-        here = [one._title for one in _live if one is not self and one._working == self._working]  # noqa: SLF001
-        others = [*here, *self._others()]
+        others = [*self._beside(), *self._others()]
         if not others:
             return None
-        own = os.path.join(self._place(), REQUEST_NAME)  # noqa: PTH118
         return (
             f"{', '.join(sorted({self._title, *others}))} are live here. "
-            f"Put it into the folder of the one that is meant: {own}"
+            f"Put it into the folder of the one that is meant: {self._own() or 'see `resume ls`'}"
         )
+
+    def _beside(self) -> list[str]:
+        """The other checkpoints of this program that look into the same working folder."""
+        live = [one for one in (get() for get in _live.copy()) if one is not None]
+        return [one._title for one in live if one is not self and one._working == self._working]  # noqa: SLF001
 
     # -- what comes of it
 
@@ -126,9 +137,11 @@ class RequestFile:
         has_room: bool,
     ) -> None:
         """The save is durable, or failed."""
-        if number is None:
+        if self._is_closed and number is None:
+            self._say_once(path, mark, f"stays: {why}")
+        elif number is None:
             self._put_off[path] = (mark, monotonic() + _RETRY_S)
-            if has_room and not self._is_closed:
+            if has_room:
                 self._leave_reason(path, mark, why)
             self._say_once(
                 path, mark, "stays: its save failed. It is tried again in a minute, or when touched"
@@ -176,6 +189,11 @@ class RequestFile:
     def _say(self, text: str, level: int) -> None:
         sign = "⚠ " if level == logging.WARNING else ""
         notices.say_anywhere("%s%s: %s", sign, self._title, text, level=level)
+
+
+def _forget(known_as: weakref.ref[RequestFile]) -> None:
+    with contextlib.suppress(ValueError):  # another thread was faster
+        _live.remove(known_as)
 
 
 def _status(path: str) -> os.stat_result | None:

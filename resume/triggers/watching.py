@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import contextlib
+import logging
 import math
 import os
 from collections.abc import Callable, Mapping
@@ -132,6 +133,7 @@ class CloudWatch:
         self._gone = _thread.allocate_lock()
         self._wake.acquire()
         self._runs = self._is_closed = self._is_leaving = self._is_done = False
+        self._thread = 0
 
     # -- as a source
 
@@ -173,18 +175,21 @@ class CloudWatch:
         if not self._runs:
             return
         self._watcher.cut()
+        if _thread.get_ident() == self._thread:
+            return  # the collector may call from there
         with contextlib.suppress(RuntimeError):  # it is awake already
             self._wake.release()
         if self._gone.acquire(timeout=patience_s):
             self._gone.release()
 
     def _run(self) -> None:  # pragma: no cover - a bare thread is not measured
+        self._thread = _thread.get_ident()
         try:
             while not self._is_leaving and self.step():
                 self._wake.acquire(timeout=_EVERY_S)
         finally:
             self._wake.acquire(blocking=False)  # what ended this thread is not for the next one
-            self._runs = False
+            self._runs, self._thread = False, 0
             self._gone.release()
 
     def step(self) -> bool:
@@ -199,6 +204,11 @@ class CloudWatch:
         if notice is None:
             return True
         self._ask_for_save(self._asked(notice))
+        then = "save and leave" if notice.leaves else "save"
+        notices.say_anywhere(
+            "⚠ %s: %s: will %s at the next safe point",
+            self._name, notice.what, then, level=logging.WARNING,
+        )  # fmt: skip
         self._is_done = notice.leaves
         return not notice.leaves
 

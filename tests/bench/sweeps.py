@@ -158,8 +158,8 @@ def rows(found: dict[str, dict[str, float]]) -> list[str]:
     synced, kept = found["synced"], found["memory"]
     return [
         (
-            f"record, in batches: {batch['median_us']:.1f} us median, {batch['mean_us']:.1f} us mean "
-            f"(at most {BOUNDS['batch_us']:.0f})"
+            f"record, in batches: {batch['median_us']:.1f} us median, "
+            f"{batch['mean_us']:.1f} us mean (at most {BOUNDS['batch_us']:.0f})"
         ),
         (
             f"  first 1 %: {batch['first_us']:.1f} us, last 1 %: {batch['last_us']:.1f} us: "

@@ -27,7 +27,7 @@ def server(request):
 
 @pytest.fixture
 def watcher(server, monkeypatch):
-    monkeypatch.setenv("RESUME_METADATA_URL", server.url)
+    monkeypatch.setenv("RESUME_METADATA", server.url)
     return Watcher(CLOUDS[server.cloud](), service_meant())
 
 
@@ -332,16 +332,16 @@ def test_the_address_that_all_clouds_share():
 
 
 def test_another_address_of_the_environment(monkeypatch):
-    monkeypatch.setenv("RESUME_METADATA_URL", "http://[::1]:8080/under/")
+    monkeypatch.setenv("RESUME_METADATA", "http://[::1]:8080/under/")
 
     assert service_meant() == Service("::1", 8080, "/under")
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:80", "https://a", "http://", "http://a:port"])
 def test_an_address_that_is_none_is_refused(monkeypatch, url):
-    monkeypatch.setenv("RESUME_METADATA_URL", url)
+    monkeypatch.setenv("RESUME_METADATA", url)
 
-    with pytest.raises(ConfigError, match="RESUME_METADATA_URL"):
+    with pytest.raises(ConfigError, match="RESUME_METADATA"):
         check_watch("aws")
 
 

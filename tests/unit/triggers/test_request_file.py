@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import stat
@@ -59,6 +60,18 @@ def test_a_folder_that_is_not_there_yet_asks_nothing(tmp_path):
     source = RequestFile("fit", lambda: str(tmp_path / "nowhere"), str(tmp_path / "gone"))
 
     assert source.look(0.0) is None
+    source.close()
+
+
+def test_before_the_own_folder_is_known_only_the_working_folder_is_looked_into(tmp_path):
+    """A script that has not been saved yet has none."""
+    source = RequestFile("fit", lambda: None, str(tmp_path))
+    assert source.look(0.0) is None
+    (tmp_path / "CHKPT").touch()
+
+    source.look(1.0).answer(1, None)
+
+    assert not (tmp_path / "CHKPT").exists()
     source.close()
 
 
@@ -232,6 +245,18 @@ def test_a_link_is_deleted_and_not_what_it_leads_to(source, place, tmp_path):
     assert (tmp_path / "thesis.tex").exists()
 
 
+def test_when_the_run_ends_first_it_stays_and_says_so(source, path, lines):
+    """The next run finds it."""
+    path.touch()
+    asked = source.look(0.0)
+    source.close()
+
+    asked.answer(None, StoreError("the run ended before its next safe point"))
+
+    assert path.read_bytes() == b""
+    assert lines.messages == [f"⚠ fit: {path} stays: the run ended before its next safe point"]
+
+
 # --- what is no request ------------------------------------------------------------------------
 
 
@@ -337,6 +362,16 @@ def test_those_of_other_programs_count(place, tmp_path, lines):
     source.close()
 
 
+def test_one_whose_run_was_dropped_does_not_count(source, tmp_path):
+    """An object's checkpoint ends when the program drops it, and nobody says so."""
+    other = RequestFile("draw", lambda: str(tmp_path / "draw"), str(tmp_path))
+    del other
+    gc.collect()
+    (tmp_path / "CHKPT").touch()
+
+    assert source.look(0.0) is not None
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_child_looks_no_more(source):
     child = os.fork()
@@ -344,7 +379,7 @@ def test_a_forked_child_looks_no_more(source):
         os._exit(len(request_file._live))
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert request_file._live == [source]
+    assert [get() for get in request_file._live] == [source]
 
 
 # --- where it is told --------------------------------------------------------------------------

@@ -24,7 +24,7 @@ PATIENCE_S = 90
 @pytest.fixture
 def server(monkeypatch):
     with MetadataServer("aws").running() as running:
-        monkeypatch.setenv("RESUME_METADATA_URL", running.url)
+        monkeypatch.setenv("RESUME_METADATA", running.url)
         yield running
 
 
@@ -64,11 +64,23 @@ def sockets() -> int:
 needs_proc = pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs /proc")
 
 
-def test_what_is_announced_is_asked_for_in_time(server, watch, asked):
+@pytest.fixture(autouse=True)
+def lines(caplog, monkeypatch):
+    """What people are told."""
+    monkeypatch.setattr(logging.getLogger("resume"), "propagate", True)
+    caplog.set_level(logging.INFO, "resume")
+    return caplog
+
+
+def test_what_is_announced_is_asked_for_and_said(server, watch, asked, lines):
     watch.look(0.0)
     server.announce()
 
-    wait_for(lambda: asked)
+    wait_for(lambda: asked and lines.messages)
+
+    assert lines.messages == [
+        "⚠ aws: terminate at 2017-09-18T08:22:00Z: will save and leave at the next safe point"
+    ]
 
     assert asked[0].trigger == "preempt"
     assert asked[0].why == "aws: terminate at 2017-09-18T08:22:00Z"
@@ -89,12 +101,13 @@ def test_a_notice_that_ends_the_machine_is_the_last(server, watch, asked):
     assert watch.next_look_at(10.0) == float("inf")
 
 
-def test_a_notice_that_does_not_end_it_leaves_nobody(server, watch, asked):
+def test_a_notice_that_does_not_end_it_leaves_nobody(server, watch, asked, lines):
     server.pages["/latest/meta-data/events/recommendations/rebalance"] = (200, "{}")
 
     assert watch.step()
 
     assert asked[0].leaves is None
+    assert lines.messages[0].endswith("risen: will save at the next safe point")
 
 
 def test_nothing_is_asked_before_the_first_look(server, watch):
@@ -145,9 +158,7 @@ def test_the_program_does_not_see_the_thread(server, watch):
     assert {one for one in threading.enumerate() if "Thread-" not in one.name} <= set(before)
 
 
-def test_no_cloud_is_said_once_and_not_asked_again(asked, caplog, monkeypatch):
-    monkeypatch.setattr(logging.getLogger("resume"), "propagate", True)
-    caplog.set_level(logging.INFO, "resume")
+def test_no_cloud_is_said_once_and_not_asked_again(asked, caplog):
     watch = CloudWatch("azure", asked.append, service=Service("127.0.0.1", 1))
 
     watch.look(0.0)
@@ -162,9 +173,8 @@ def test_no_cloud_is_said_once_and_not_asked_again(asked, caplog, monkeypatch):
     watch.close()
 
 
-def test_an_end_amid_a_question_is_no_missing_cloud(asked, caplog, monkeypatch):
+def test_an_end_amid_a_question_is_no_missing_cloud(asked, caplog):
     """What fails because it was cut says nothing."""
-    monkeypatch.setattr(logging.getLogger("resume"), "propagate", True)
     watch = CloudWatch("azure", asked.append, service=Service("127.0.0.1", 1))
     watch.close()
 
