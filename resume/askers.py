@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
 from resume.asking import Asking
+from resume.errors import Preempted
 from resume.store import names_in_use
 from resume.triggers.asked import Asked, Leave
 from resume.triggers.request_file import RequestFile
@@ -33,13 +35,13 @@ def let_file_ask(
     asking.add(RequestFile(title, own, working_folder(), lambda: names_in_use(Path(folder))))
 
 
-def let_cloud_ask(asking: Asking, cloud: str, leave: Leave | None = None) -> None:
+def let_cloud_ask(asking: Asking, cloud: str, exit_code: int | None = None) -> None:
     """Watch what *cloud* announces from now on, until *asking* is closed or nobody holds it.
 
     Args:
         asking: Of the run that is asked; the watch does not keep it alive.
         cloud: `aws`, `gcp` or `azure`.
-        leave: How the program is left when the machine goes away.
+        exit_code: Status of the program when it is left; 143 by default.
     """
     from resume.triggers.watching import CloudWatch  # noqa: PLC0415 - few programs watch
 
@@ -50,6 +52,7 @@ def let_cloud_ask(asking: Asking, cloud: str, leave: Leave | None = None) -> Non
         if found is not None:
             found.ask(asked)
 
+    leave = Leave() if exit_code is None else Leave(partial(Preempted, exit_code))
     watch = CloudWatch(cloud, ask, leave)
     weakref.finalize(asking, watch.close).atexit = False
     asking.add(watch)

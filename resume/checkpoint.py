@@ -144,7 +144,7 @@ class Checkpoint(MutableMapping[str, Any]):
         exit_code:
             Status of a program that was left because of one; else that of a Ctrl-C, or 143.
         watch: `"aws"`, `"gcp"` or `"azure"`: ask the cloud's metadata service once a second whether
-            the machine is taken away; then save, and leave by `Preempted` (`RESUME_WATCH`).
+            the machine is taken away; then save, and leave by `Preempted` (with `exit_code`).
 
     Raises:
         ConfigError: A parameter is wrong; the text names it.

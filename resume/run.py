@@ -194,7 +194,7 @@ class Run:
         engine = self.engine
         let_file_ask(self.asking, self.title, lambda: engine.store.place, engine.folder)
         if self.settings.watch is not None:
-            let_cloud_ask(self.asking, self.settings.watch)
+            let_cloud_ask(self.asking, self.settings.watch, self.settings.exit_code)
 
     # --- safe points ---------------------------------------------------------------------------
 

@@ -75,7 +75,7 @@ class CallExecution(Execution):
         engine = self.engine
         let_file_ask(self.asking, engine.name, lambda: engine.store.place, engine.folder)
         if self.settings.watch is not None:
-            let_cloud_ask(self.asking, self.settings.watch)
+            let_cloud_ask(self.asking, self.settings.watch, self.settings.exit_code)
 
     def _new_state(self) -> ProgramState:
         return ProgramState(

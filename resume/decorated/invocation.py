@@ -28,7 +28,6 @@ class SavedCall:
         self._process = os.getpid()
         self._alarm = Alarm(lambda: UNITS, self._at_point, self._wait_s, poll_s=self._poll_s)
         execution.asking.wake = self._wake
-        execution.let_others_ask()
 
     def start(self) -> None:
         """From now on it is saved, and what is called below it belongs to it."""
@@ -36,6 +35,7 @@ class SavedCall:
         points.listen(self._ask)
         execution = self._execution
         listen(execution, execution.asking, execution.settings, execution.caller)
+        execution.let_others_ask()
         self._alarm.start()
 
     def returned(self, result: Any) -> Any:

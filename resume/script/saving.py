@@ -214,14 +214,12 @@ class ScriptSaving(NoSaving):
 
     def poll_s(self) -> float:
         """Seconds until somebody has to be looked after again."""
-        now = monotonic()
-        if not self._is_open:
-            wait_s = self._began + _OPENS_AFTER_S - now
-            if wait_s > 0:
-                return wait_s
+        now, opens_at = monotonic(), self._began + _OPENS_AFTER_S
+        if not self._is_open and now >= opens_at:
             self._let_others_ask()
         self.asking.poll(now)
-        return self.asking.next_poll_at - now
+        looks_at = self.asking.next_poll_at
+        return (looks_at if self._is_open else min(looks_at, opens_at)) - now
 
     def _let_others_ask(self) -> None:
         from resume import notices  # noqa: PLC0415 - see above

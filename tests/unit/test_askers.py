@@ -114,9 +114,10 @@ def test_a_line_of_its_own_is_looked_for_in_its_own_folder(tmp_path):
 def test_a_cloud_asks_a_checkpoint_and_it_leaves(server):
     server.announce()
 
-    with pytest.raises(Preempted):
-        count_until(lambda: False, watch="aws")
+    with pytest.raises(Preempted) as left:
+        count_until(lambda: False, watch="aws", exit_code=85)
 
+    assert left.value.code == 85
     assert newest("count").trigger == "preempt"
     assert newest("count").extra == {
         "preempt": {"cloud": "aws", "action": "terminate", "time": "2017-09-18T08:22:00Z"}
