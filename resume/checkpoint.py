@@ -108,9 +108,12 @@ class Checkpoint(MutableMapping[str, Any]):
             process may run, from its start (`"23h30m"`); a `datetime`, local time where it names no
             zone; None: never.
         before_end:
-            How long ahead of the deadline to leave. Where the way to the next safe point and two
-            saves have been measured to take longer, it is that.
-        requeue: `"slurm"`: when it leaves at its deadline, `scontrol requeue` starts the job again.
+            How long ahead of the deadline to leave; default: `RESUME_BEFORE_END`, else 5 minutes.
+            Where the way to the next safe point and two saves have been measured to take longer, it
+            is that.
+        requeue:
+            `"slurm"`: when it leaves at its deadline, `scontrol requeue` starts the job again.
+            Default: `RESUME_REQUEUE`, else nobody is asked.
         include: Names to restore in place, because others hold the same objects.
         exclude: Names or patterns to leave out; the rerun's own values stay.
         args:
@@ -180,7 +183,7 @@ class Checkpoint(MutableMapping[str, Any]):
         at_start: bool = False,
         at_finish: bool = True,
         deadline: Duration | datetime | None = "auto",
-        before_end: Duration = "5m",
+        before_end: Duration | None = None,
         requeue: Literal["slurm"] | None = None,
         include: Collection[str] = (),
         exclude: Collection[str] = (),
@@ -263,7 +266,7 @@ class Checkpoint(MutableMapping[str, Any]):
             is_interactive=runs_interactively(frame),
         )
         runs.append(self._run)
-        leave_in_time(self._run.asking, settings.deadline, settings.before_end_s, settings.requeue)
+        leave_in_time(self._run.asking, settings.deadline, settings.before_end, settings.requeue)
         _enlist(self._run, frame)
         listen(self._run, self._run.asking, settings, frame)
 

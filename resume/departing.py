@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
+
 from resume.asking import Asking
-from resume.triggers.signs import may_have_deadline
-from resume.units import DeadlineGiven
+from resume.errors import ConfigError
+from resume.triggers.signs import may_have_deadline, slurm_job
+from resume.units import DeadlineGiven, Duration, parse_seconds
+
+_BEFORE_END = "5m"
 
 
 def leave_in_time(
-    asking: Asking, deadline: DeadlineGiven, before_end_s: float, requeue: str | None
+    asking: Asking,
+    deadline: DeadlineGiven,
+    before_end: Duration | None = None,
+    requeue: str | None = None,
 ) -> None:
     """Ask for the last save in time, from now on; how much time is left is said once a process.
 
@@ -17,11 +25,11 @@ def leave_in_time(
     Args:
         asking: What the run is asked for.
         deadline: As it was given.
-        before_end_s: Leave so many seconds ahead.
-        requeue: `"slurm"`: ask Slurm to start the job again.
+        before_end: Leave so long ahead; None: as the environment says, else 5 minutes.
+        requeue: `"slurm"`: ask Slurm to start the job again; None: as the environment says.
 
     Raises:
-        ConfigError: The deadline is no time.
+        ConfigError: The deadline is no time, or what the environment says of the rest is wrong.
     """
     if not may_have_deadline(deadline):
         return
@@ -30,14 +38,28 @@ def leave_in_time(
 
     source = departure(
         deadline,
-        before_end_s,
+        _before_end_s(before_end),
         gaps=asking.gaps,
         saves=asking.saves,
         leave=Leave,
-        requeue=requeue,
+        # now, for the program may change its environment
+        requeue=(slurm_job() or "") if _requeues(requeue) else None,
     )
     if source is not None:
         asking.add(source)
+
+
+def _before_end_s(given: Duration | None) -> float:
+    if given is not None:
+        return parse_seconds(given, "before_end")
+    return parse_seconds(os.environ.get("RESUME_BEFORE_END") or _BEFORE_END, "RESUME_BEFORE_END")
+
+
+def _requeues(given: str | None) -> bool:
+    said = given or os.environ.get("RESUME_REQUEUE") or None
+    if said not in (None, "slurm"):
+        raise ConfigError(f"RESUME_REQUEUE={said!r} is unknown: it can be 'slurm', or unset")
+    return said is not None
 
 
 def prepare_to_leave() -> None:

@@ -34,7 +34,7 @@ DEFAULTS: Mapping[str, Any] = {
     "at_start": False,
     "at_finish": True,
     "deadline": "auto",
-    "before_end": "5m",
+    "before_end": None,
     "requeue": None,
     "include": (),
     "exclude": (),
@@ -74,7 +74,7 @@ class Settings:
     at_start: bool
     at_finish: bool
     deadline: DeadlineGiven
-    before_end_s: float
+    before_end: Duration | None
     requeue: str | None
     include: tuple[str, ...]
     exclude: tuple[str, ...]
@@ -129,7 +129,8 @@ def check_settings(**given: Any) -> Settings:
     if not isinstance(given["background"], bool):
         raise ConfigError(f"background={given['background']!r}: give True or False")
     given["memory_bytes"] = _memory(given.pop("memory"))
-    given["before_end_s"] = parse_seconds(given.pop("before_end"), "before_end")
+    if given["before_end"] is not None:
+        parse_seconds(given["before_end"], "before_end")
     expire = given.pop("expire")
     given["expire_s"] = None if expire is None else parse_seconds(expire, "expire")
     given["config"] = plain_json("config", given["config"])

@@ -178,7 +178,7 @@ def test_the_table_of_variables_is_what_the_library_reads():
         for path in (CHECKOUT / "resume").rglob("*.py")
         if "cli" not in path.parts
     ]
-    read = {name for text in sources for name in re.findall(r'"(RESUME_[A-Z]+)"', text)}
+    read = {name for text in sources for name in re.findall(r'"(RESUME_[A-Z_]+)"', text)}
 
     assert named == set(VARIABLES)
     assert named == read

@@ -35,6 +35,8 @@ VARIABLES = {
     "RESUME_KEY": "signs what is saved",
     "RESUME_RATE": "seconds between saves",
     "RESUME_DEADLINE": "when the program has to be gone",
+    "RESUME_BEFORE_END": "how long ahead of that it leaves",
+    "RESUME_REQUEUE": "who is asked to start it again",
     "RESUME_WATCH": "cloud that may take the machine away",
     "RESUME_METADATA": "address of the cloud's metadata service",
     "RESUME_PROOF": "`resume prove` sets it",

@@ -54,7 +54,7 @@ def resumable(
     max_overhead: float = ...,
     max_loss: Duration = ...,
     deadline: Duration | datetime | None = ...,
-    before_end: Duration = ...,
+    before_end: Duration | None = ...,
     requeue: Literal["slurm"] | None = ...,
     keep: int = ...,
     expire: Duration | None = ...,
@@ -84,7 +84,7 @@ def resumable(
     max_overhead: float = 0.01,
     max_loss: Duration = "5m",
     deadline: Duration | datetime | None = "auto",
-    before_end: Duration = "5m",
+    before_end: Duration | None = None,
     requeue: Literal["slurm"] | None = None,
     keep: int = 3,
     expire: Duration | None = "30d",
@@ -261,7 +261,7 @@ class Beginning:
             execution.first(args, kwargs) if generation is None else execution.go_on(generation)
         )
         settings = self.settings
-        leave_in_time(execution.asking, settings.deadline, settings.before_end_s, settings.requeue)
+        leave_in_time(execution.asking, settings.deadline, settings.before_end, settings.requeue)
         saved = SavedCall(execution, target, cache=self.cache)
         saved.start()
         return saved

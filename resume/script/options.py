@@ -41,7 +41,7 @@ class RunOptions(NamedTuple):
     """Where checkpoints lie."""
     deadline: str = "auto"
     """When the program has to be gone: `"23h30m"`, a date with a time, `"none"`."""
-    before_end: str = "5m"
+    before_end: str | None = None
     """How long ahead of that to leave."""
     requeue: str | None = None
     """Or `"slurm"`: who is asked to start it again when it leaves."""

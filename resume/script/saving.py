@@ -150,7 +150,7 @@ class ScriptSaving(NoSaving):
             leave_in_time(
                 self.asking,
                 None if options.deadline == "none" else options.deadline,
-                parse_seconds(options.before_end, "--before-end"),
+                options.before_end,
                 options.requeue,
             )
 

@@ -137,8 +137,8 @@ def announce(deadline: Deadline, before_end_s: float) -> None:
     if left_s <= 0:
         notices.say(
             "⚠ wall clock: the time was up %s ago (%s): will save at the next safe point and "
-            "leave, and so will each rerun; deadline=None, or RESUME_DEADLINE=none, lets it go on",
-            show_span(-left_s), why, level=logging.WARNING,
+            "leave, and so will each rerun; %s lets it go on",
+            show_span(-left_s), why, _remedy(why), level=logging.WARNING,
         )  # fmt: skip
     elif left_s <= before_end_s:
         notices.say(
@@ -151,6 +151,10 @@ def announce(deadline: Deadline, before_end_s: float) -> None:
             "⏱ wall clock: %s left (%s): will save and leave at %s",
             left, why, show_span(left_s - before_end_s),
         )  # fmt: skip
+
+
+def _remedy(why: str) -> str:
+    return "a later deadline, or none," if why == "deadline" else f"{VARIABLE}=none"
 
 
 def show_span(seconds: float) -> str:

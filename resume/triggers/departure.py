@@ -41,7 +41,7 @@ def departure(
         gaps: Between two safe points, as they are measured.
         saves: From the beginning of a save until it is durable.
         leave: Makes what leaves the program.
-        requeue: `"slurm"`: ask Slurm to start the job again.
+        requeue: Slurm is asked to start this job again; empty: it is not known. None: not asked.
 
     Raises:
         ConfigError: *given* is no time.
@@ -114,4 +114,4 @@ class Departure:
             return
         from resume.triggers.requeue import requeue_slurm_job  # noqa: PLC0415 - subprocess: 5 ms
 
-        requeue_slurm_job()
+        requeue_slurm_job(self._requeue)

@@ -5,17 +5,16 @@ from __future__ import annotations
 import logging
 
 from resume import notices
-from resume.triggers.schedulers import SilentError, command_output, slurm_job
+from resume.triggers.schedulers import SilentError, command_output
 
 
-def requeue_slurm_job() -> None:
-    """Run `scontrol requeue` for this job, and say what came of it.
+def requeue_slurm_job(job: str) -> None:
+    """Run `scontrol requeue` for *job*, this one, and say what came of it.
 
     Slurm ends the job for it, so the state has to be durable before. It refuses jobs that were not
     submitted by sbatch, and those of `--no-requeue` (scontrol(1)).
     """
-    job = slurm_job()
-    if job is None:
+    if not job:
         _warn("SLURM_JOB_ID is not set")
         return
     try:

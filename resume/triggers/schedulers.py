@@ -35,6 +35,7 @@ from subprocess import DEVNULL, TimeoutExpired, run
 from resume import notices
 from resume.triggers.clocks import outermost_with, process_began, since_boot, wall_clock
 from resume.triggers.deadline import Deadline
+from resume.triggers.signs import slurm_job
 
 _PATIENCE_S = 5.0
 """For one command: a controller that is overloaded may take minutes, and the program waits."""
@@ -131,12 +132,6 @@ def _clock_seconds(text: str, who: str) -> float:
 # --- Slurm -------------------------------------------------------------------------------------
 
 _SLURM_END = "SLURM_JOB_END_TIME"
-
-
-def slurm_job() -> str | None:
-    """The job as `squeue` and `scontrol` name it; None: this is none of Slurm's."""
-    array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
-    return f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID")
 
 
 def _slurm(environment: Environment) -> Deadline | None:

@@ -30,3 +30,12 @@ def may_have_deadline(given: Any) -> bool:
     if given is None:
         return False
     return bool(signs()) if given == "auto" else True
+
+
+def slurm_job() -> str | None:
+    """The job as `squeue` and `scontrol` name it; None: this is none of Slurm's.
+
+    The last task of an array bears the number of the whole array, and so is named by its place.
+    """
+    array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
+    return f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -179,6 +180,86 @@ def test_slurm_is_asked_when_all_is_durable(tmp_path, monkeypatch, said):
     assert commands.calls("scontrol") == ["requeue 123"]
     assert (tmp_path / "as-it-was").exists()
     assert "↻ job 123 is in Slurm's queue again" in said.text
+
+
+class Slow:
+    """Takes its time when it is saved."""
+
+    def __reduce__(self):
+        time.sleep(0.3)
+        return Slow, ()
+
+
+def test_a_slow_save_moves_the_leave_ahead(monkeypatch, said):
+    """Half a second is left and `before_end` is none; two saves would take longer than that."""
+    monkeypatch.setattr("resume.triggers.deadline.wall_clock", lambda: PAST.timestamp() - 0.5)
+
+    def fit(slow):
+        chp = Checkpoint("slow", rate=1000, at_start=True, deadline=PAST, before_end=0)
+        i = 0
+        chp.restore()
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            i += 1
+            chp.sync()
+        return slow
+
+    with pytest.raises(Preempted):
+        fit(Slow())
+    assert [each["trigger"] for each in manifests("slow")] == ["start", "deadline"]
+    assert "(deadline: 0s left, a save takes up to " in said.text
+
+
+def test_the_environment_tells_the_rest(tmp_path, monkeypatch, said):
+    commands = Commands(tmp_path / "bin")
+    monkeypatch.setenv("PATH", f"{commands.folder}:/usr/bin:/bin")
+    monkeypatch.setenv("SLURM_JOB_ID", "123")
+    monkeypatch.setenv("RESUME_BEFORE_END", "900d")
+    monkeypatch.setenv("RESUME_REQUEUE", "slurm")
+    commands.prints("scontrol", "")
+
+    assert count(5, deadline="800d", before_end="1d") == 5
+    with pytest.raises(Preempted):
+        count(deadline="800d")
+
+    assert commands.calls("scontrol") == ["requeue 123"]
+    assert ", and before_end is 900d: will save at the next safe point and leave" in said.text
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("RESUME_BEFORE_END", "^RESUME_BEFORE_END='pbs' is no duration"),
+        ("RESUME_REQUEUE", "^RESUME_REQUEUE='pbs' is unknown: it can be 'slurm', or unset"),
+    ],
+)
+def test_what_the_environment_may_not_say(name, text, monkeypatch):
+    monkeypatch.setenv(name, "pbs")
+
+    assert count(3) == 3  # there is no deadline
+    with pytest.raises(ConfigError, match=text):
+        count(deadline="800d")
+
+
+def test_the_job_that_is_asked_for_is_that_of_the_start(tmp_path, monkeypatch):
+    """The program may change its environment, and a state that comes back may do so, too."""
+    commands = Commands(tmp_path / "bin")
+    monkeypatch.setenv("PATH", f"{commands.folder}:/usr/bin:/bin")
+    monkeypatch.setenv("SLURM_JOB_ID", "123")
+    commands.prints("scontrol", "")
+
+    def fit():
+        chp = Checkpoint("fit", deadline=PAST, requeue="slurm")
+        i = 0
+        chp.restore()
+        os.environ["SLURM_JOB_ID"] = "77"
+        while i < MOST:
+            i += 1
+            chp.sync()
+
+    with pytest.raises(Preempted):
+        fit()
+    assert commands.calls("scontrol") == ["requeue 123"]
 
 
 # --- @resumable --------------------------------------------------------------------------------

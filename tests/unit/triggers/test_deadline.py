@@ -242,8 +242,14 @@ def test_a_deadline_that_is_past_is_said_at_the_start(said):
     [line] = said.messages
     assert line == (
         "⚠ wall clock: the time was up 2h ago (C): will save at the next safe point and leave, and "
-        "so will each rerun; deadline=None, or RESUME_DEADLINE=none, lets it go on"
+        "so will each rerun; RESUME_DEADLINE=none lets it go on"
     )
+
+
+def test_the_remedy_fits_who_has_set_the_deadline(said):
+    announce(in_s(-7200, "deadline"), 300)
+
+    assert "each rerun; a later deadline, or none, lets it go on" in said.text
 
 
 @pytest.mark.parametrize(

@@ -170,13 +170,12 @@ def test_with_a_deadline_the_line_is_said(monkeypatch, said):
 def commands(tmp_path, monkeypatch):
     made = Commands(tmp_path / "bin")
     monkeypatch.setenv("PATH", f"{made.folder}:/usr/bin:/bin")
-    monkeypatch.setenv("SLURM_JOB_ID", "123")
     made.prints("scontrol", "")
     return made
 
 
 def test_the_job_is_requeued_when_its_state_is_durable(clock, commands):
-    asked = ending(clock, 100, requeue="slurm").look(0.0)
+    asked = ending(clock, 100, requeue="123").look(0.0)
     assert commands.calls("scontrol") == []
 
     asked.answer(7, None)
@@ -186,7 +185,7 @@ def test_the_job_is_requeued_when_its_state_is_durable(clock, commands):
 
 def test_a_job_that_nothing_is_saved_of_is_not_requeued(clock, commands, said):
     """It would begin where it has begun this time, again and again."""
-    asked = ending(clock, 100, requeue="slurm").look(0.0)
+    asked = ending(clock, 100, requeue="123").look(0.0)
 
     asked.answer(None, StoreError("the disk is full"))
 

@@ -11,6 +11,7 @@ from schedulers import Commands
 
 from resume.triggers.requeue import requeue_slurm_job
 from resume.triggers.schedulers import ask_schedulers
+from resume.triggers.signs import slurm_job
 
 CLOSE = 60
 """Seconds by which a loaded machine may be late."""
@@ -230,6 +231,7 @@ def test_a_walltime_that_is_no_time(caplog):
 SHELL = """
 import sys, time
 from resume.triggers.schedulers import ask_schedulers
+from resume.triggers.signs import slurm_job
 deadline = ask_schedulers({name: sys.argv[2] for name in sys.argv[1:2]} | {"PBS_WALLTIME": "3600"})
 print(deadline.left_s(), deadline.why)
 """
@@ -436,32 +438,30 @@ def said(caplog):
     return caplog
 
 
-def test_a_job_is_put_into_the_queue_again(commands, monkeypatch, said):
-    monkeypatch.setenv("SLURM_JOB_ID", "123")
+def test_a_job_is_put_into_the_queue_again(commands, said):
     commands.prints("scontrol", "", words="requeue 123")
 
-    requeue_slurm_job()
+    requeue_slurm_job("123")
 
+    assert commands.calls("scontrol") == ["requeue 123"]
     assert said.messages == ["↻ job 123 is in Slurm's queue again (scontrol requeue)"]
 
 
-def test_a_task_is_put_into_the_queue_without_its_array(commands, monkeypatch, said):
-    for name, value in (("JOB_ID", "120"), ("ARRAY_JOB_ID", "120"), ("ARRAY_TASK_ID", "7")):
-        monkeypatch.setenv(f"SLURM_{name}", value)
-    commands.prints("scontrol", "", words="requeue 120_7")
+def test_a_task_is_named_without_its_array(monkeypatch):
+    """Else all tasks of the array would be started again."""
+    assert slurm_job() is None
+    monkeypatch.setenv("SLURM_JOB_ID", "120")
+    assert slurm_job() == "120"
+    monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "120")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "7")
+    assert slurm_job() == "120_7"
 
-    requeue_slurm_job()
 
-    assert commands.calls("scontrol") == ["requeue 120_7"]
-    assert "↻ job 120_7" in said.text
-
-
-def test_a_refused_requeue_is_said(commands, monkeypatch, said):
-    requeue_slurm_job()
-    monkeypatch.setenv("SLURM_JOB_ID", "123")
+def test_a_refused_requeue_is_said(commands, said):
     commands.fails("scontrol", "Requested operation is presently disabled for job 123")
 
-    requeue_slurm_job()
+    requeue_slurm_job("")
+    requeue_slurm_job("123")
 
     assert said.messages == [
         f"⚠ the job is not put into the queue again: {why}. The state is saved: submit it yourself"
