@@ -266,7 +266,13 @@ class Checkpoint(MutableMapping[str, Any]):
             is_interactive=runs_interactively(frame),
         )
         runs.append(self._run)
-        leave_in_time(self._run.asking, settings.deadline, settings.before_end, settings.requeue)
+        leave_in_time(
+            self._run.asking,
+            settings.deadline,
+            settings.before_end,
+            settings.requeue,
+            exit_code=settings.exit_code,
+        )
         _enlist(self._run, frame)
         listen(self._run, self._run.asking, settings, frame)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 from resume.asking import Asking
-from resume.errors import ConfigError
+from resume.errors import ConfigError, Preempted
 from resume.triggers.signs import may_have_deadline, slurm_job
 from resume.units import DeadlineGiven, Duration, parse_seconds
 
@@ -17,6 +18,8 @@ def leave_in_time(
     deadline: DeadlineGiven,
     before_end: Duration | None = None,
     requeue: str | None = None,
+    *,
+    exit_code: int | None = None,
 ) -> None:
     """Ask for the last save in time, from now on; how much time is left is said once a process.
 
@@ -27,6 +30,7 @@ def leave_in_time(
         deadline: As it was given.
         before_end: Leave so long ahead; None: as the environment says, else 5 minutes.
         requeue: `"slurm"`: ask Slurm to start the job again; None: as the environment says.
+        exit_code: Status by which the program is left; None: that of `Preempted`.
 
     Raises:
         ConfigError: The deadline is no time, or what the environment says of the rest is wrong.
@@ -41,7 +45,7 @@ def leave_in_time(
         _before_end_s(before_end),
         gaps=asking.gaps,
         saves=asking.saves,
-        leave=Leave,
+        leave=Leave if exit_code is None else partial(Leave, partial(Preempted, exit_code)),
         # now, for the program may change its environment
         requeue=(slurm_job() or "") if _requeues(requeue) else None,
     )

@@ -129,16 +129,18 @@ def check_settings(**given: Any) -> Settings:
     if not isinstance(given["background"], bool):
         raise ConfigError(f"background={given['background']!r}: give True or False")
     given["memory_bytes"] = _memory(given.pop("memory"))
-    if given["before_end"] is not None:
-        parse_seconds(given["before_end"], "before_end")
-    expire = given.pop("expire")
-    given["expire_s"] = None if expire is None else parse_seconds(expire, "expire")
+    _seconds_or_none("before_end", given["before_end"])
+    given["expire_s"] = _seconds_or_none("expire", given.pop("expire"))
     given["config"] = plain_json("config", given["config"])
     if not callable(given["extra"]):
         given["extra"] = plain_json("extra", given["extra"])
     if given["rate"] is None:
         given["rate"] = os.environ.get("RESUME_RATE", "30s")
     return Settings(**given)
+
+
+def _seconds_or_none(parameter: str, value: Duration | None) -> float | None:
+    return None if value is None else parse_seconds(value, parameter)
 
 
 def _names(parameter: str, value: str | Collection[str]) -> tuple[str, ...]:

@@ -261,7 +261,13 @@ class Beginning:
             execution.first(args, kwargs) if generation is None else execution.go_on(generation)
         )
         settings = self.settings
-        leave_in_time(execution.asking, settings.deadline, settings.before_end, settings.requeue)
+        leave_in_time(
+            execution.asking,
+            settings.deadline,
+            settings.before_end,
+            settings.requeue,
+            exit_code=settings.exit_code,
+        )
         saved = SavedCall(execution, target, cache=self.cache)
         saved.start()
         return saved

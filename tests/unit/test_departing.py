@@ -58,6 +58,23 @@ def test_a_run_leaves_by_its_deadline(said):
     assert seen[-5:] == list(range(left_at + 1, left_at + 6))
 
 
+@pytest.mark.parametrize("code", [0, 85])
+def test_the_status_that_the_scheduler_wants(code):
+    with pytest.raises(Preempted) as caught:
+        count(deadline=PAST, exit_code=code)
+    assert caught.value.code == code
+
+    @resumable(deadline=PAST, exit_code=code)
+    def work(most):
+        for _ in range(most):
+            resume.sync()
+            time.sleep(0.001)
+
+    with pytest.raises(Preempted) as caught:
+        work(MOST)
+    assert caught.value.code == code
+
+
 def test_each_rerun_comes_further():
     """Also where the time is up for all of them: no rerun ends where it began."""
     seen = []
