@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+from _thread import get_ident
 from functools import partial
+from typing import TYPE_CHECKING
 
 from resume.asking import Asking
 from resume.errors import ConfigError, Preempted
 from resume.triggers.signs import may_have_deadline, slurm_job
 from resume.units import DeadlineGiven, Duration, parse_seconds
+
+if TYPE_CHECKING:
+    from resume.triggers.asked import Leave
 
 _BEFORE_END = "5m"
 
@@ -24,6 +29,7 @@ def leave_in_time(
     """Ask for the last save in time, from now on; how much time is left is said once a process.
 
     Where no deadline is given, and the environment names none, this is a look at the environment.
+    A run in another thread than the main one is saved, and goes on: only that one can leave.
 
     Args:
         asking: What the run is asked for.
@@ -37,7 +43,6 @@ def leave_in_time(
     """
     if not may_have_deadline(deadline):
         return
-    from resume.triggers.asked import Leave  # noqa: PLC0415 - dataclasses: `resume run` waits
     from resume.triggers.departure import departure  # noqa: PLC0415 - not for a run without one
 
     source = departure(
@@ -45,12 +50,22 @@ def leave_in_time(
         _before_end_s(before_end),
         gaps=asking.gaps,
         saves=asking.saves,
-        leave=Leave if exit_code is None else partial(Leave, partial(Preempted, exit_code)),
+        leave=_leave(exit_code),
         # now, for the program may change its environment
         requeue=(slurm_job() or "") if _requeues(requeue) else None,
     )
     if source is not None:
         asking.add(source)
+
+
+def _leave(exit_code: int | None) -> Leave | None:
+    from threading import main_thread  # noqa: PLC0415 - a script may do without
+
+    if get_ident() != main_thread().ident:
+        return None  # it would end one thread, and the program would take its work for done
+    from resume.triggers.asked import Leave  # noqa: PLC0415 - not for a run without a deadline
+
+    return Leave() if exit_code is None else Leave(partial(Preempted, exit_code))
 
 
 def _before_end_s(given: Duration | None) -> float:

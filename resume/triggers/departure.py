@@ -9,7 +9,6 @@ begun, and the last one waits for it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from resume import notices
@@ -30,7 +29,7 @@ def departure(
     *,
     gaps: Durations,
     saves: Durations,
-    leave: Callable[[], Leave],
+    leave: Leave | None,
     requeue: str | None = None,
 ) -> Departure | None:
     """Return what asks for the last save, and say how much time is left; None: no deadline.
@@ -40,7 +39,7 @@ def departure(
         before_end_s: Leave so many seconds ahead.
         gaps: Between two safe points, as they are measured.
         saves: From the beginning of a save until it is durable.
-        leave: Makes what leaves the program.
+        leave: How the program is left; None: it cannot be, and is only saved.
         requeue: Slurm is asked to start this job again; empty: it is not known. None: not asked.
 
     Raises:
@@ -63,7 +62,7 @@ class Departure:
         *,
         gaps: Durations,
         saves: Durations,
-        leave: Callable[[], Leave],
+        leave: Leave | None,
         requeue: str | None = None,
     ) -> None:
         self._deadline, self._before_end_s = deadline, before_end_s
@@ -79,7 +78,7 @@ class Departure:
         from resume.triggers.asked import Asked  # noqa: PLC0415 - dataclasses: 10 ms
 
         self._has_asked = True
-        return Asked("deadline", self._why(left_s), self._leave(), answer=self._answered)
+        return Asked("deadline", self._why(left_s), self._leave, answer=self._answered)
 
     def next_look_at(self, now: float) -> float:
         """When the time will have come, as far as is known now."""
@@ -104,8 +103,16 @@ class Departure:
         return f"{told}, a save takes up to {save} and the way to the next safe point {gap}"
 
     def _answered(self, number: int | None, why: BaseException | None) -> None:
-        if self._requeue is None:
-            return
+        if self._leave is None:
+            if number is not None:
+                notices.say(
+                    "%s: saved as generation %d; only the main thread can leave the program",
+                    self._deadline.why, number,
+                )  # fmt: skip
+        elif self._requeue is not None:
+            self._put_into_queue(number, why)
+
+    def _put_into_queue(self, number: int | None, why: BaseException | None) -> None:
         if number is None:
             notices.say(
                 "⚠ the job is not put into the queue again, for nothing was saved: %s",
@@ -114,4 +121,5 @@ class Departure:
             return
         from resume.triggers.requeue import requeue_slurm_job  # noqa: PLC0415 - subprocess: 5 ms
 
+        assert self._requeue is not None
         requeue_slurm_job(self._requeue)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -197,6 +198,26 @@ def test_slurm_is_asked_when_all_is_durable(tmp_path, monkeypatch, said):
     assert commands.calls("scontrol") == ["requeue 123"]
     assert (tmp_path / "as-it-was").exists()
     assert "↻ job 123 is in Slurm's queue again" in said.text
+
+
+def test_another_thread_saves_and_goes_on(tmp_path, monkeypatch, said):
+    """An end of one thread would leave nothing: the program would take its work for done."""
+    commands = Commands(tmp_path / "bin")
+    monkeypatch.setenv("PATH", f"{commands.folder}:/usr/bin:/bin")
+    found = []
+
+    def work():
+        found.append(count(5, deadline=PAST, requeue="slurm"))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+    assert found == [5]
+    triggers = [each["trigger"] for each in manifests("count")]
+    assert triggers.count("deadline") == 1
+    assert "deadline: saved as generation 1; only the main thread can leave the pr" in said.text
+    assert commands.calls("scontrol") == []
 
 
 class Slow:

@@ -48,7 +48,7 @@ def ending(clock, in_s, before_end_s=300.0, *, gaps=(), saves=(), requeue=None):
         before_end_s,
         gaps=measured[0],
         saves=measured[1],
-        leave=Leave,
+        leave=Leave(),
         requeue=requeue,
     )
 
@@ -109,7 +109,7 @@ def test_what_is_measured_later_moves_it_ahead(clock):
     """Nothing is measured yet when the program begins."""
     gaps = Durations()
     deadline = Deadline(clock.now + 3600, clock, "END")
-    source = Departure(deadline, 60.0, gaps=gaps, saves=Durations(), leave=Leave)
+    source = Departure(deadline, 60.0, gaps=gaps, saves=Durations(), leave=Leave())
     clock.now += 1800
     assert source.look(0.0) is None
 
@@ -141,7 +141,7 @@ def test_a_clock_that_is_set_and_a_machine_that_slept_are_seen(clock):
 
 
 def test_no_deadline_no_source():
-    given = dict(gaps=Durations(), saves=Durations(), leave=Leave)
+    given = dict(gaps=Durations(), saves=Durations(), leave=Leave())
 
     assert departure(None, 300.0, **given) is None
     assert departure("auto", 300.0, **given) is None
@@ -152,7 +152,7 @@ def test_no_deadline_no_source():
 def test_with_a_deadline_the_line_is_said(monkeypatch, said):
     monkeypatch.setenv("SLURM_JOB_END_TIME", str(int(time.time()) + 86_399))
 
-    source = departure("auto", 300.0, gaps=Durations(), saves=Durations(), leave=Leave)
+    source = departure("auto", 300.0, gaps=Durations(), saves=Durations(), leave=Leave())
 
     assert source.look(0.0) is None
     source.close()
