@@ -386,7 +386,7 @@ class Checkpoint(MutableMapping[str, Any]):
             else:
                 self._run.was_cut_short = True
         finally:
-            self._run.close()
+            self._run.close(by=error)
         return False
 
     # --- looking -------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from resume.pickling import Reducers, Spare
 from resume.position import Position
 from resume.settings import Settings, plain_json
 from resume.snapshot import Scene, Snapshot, capture
-from resume.store import Pending, Retention, Store
+from resume.store import DEATHS, Pending, Retention, Store
 from resume.types import JSON, Content, Draft, Manifest, Skipped
 
 NO_EXTRA: Mapping[str, JSON] = {}
@@ -142,14 +142,18 @@ class Engine:
         if made is not None and (self._last is None or made.number > self._last.number):
             self._last = made
 
-    def close(self, tell: Callable[[BaseException], None]) -> None:
+    def close(self, tell: Callable[[BaseException], None], *, died: bool = False) -> None:
         """Give the line back once all is durable; *tell* is called with what went wrong.
 
         Who interrupts the wait does not stop the writing.
+
+        Args:
+            tell: Called with what the last save met.
+            died: The run ends by an error; what it restored may be why.
         """
         pending, self._pending = self._pending, None
         self._spare = Spare()
-        self.store.unlock()  # when the writer has ended
+        self.store.unlock(died=died)  # when the writer has ended
         if pending is not None:
             pending.when_done(lambda: tell(pending.error) if pending.error is not None else None)
             pending.settle()
@@ -174,21 +178,53 @@ class Engine:
         return True
 
     def read_best(self) -> tuple[Manifest, Content] | None:
-        """The newest whole generation; what was passed over is said in one line each.
+        """The newest whole generation that is to be restored now; the line is locked.
+
+        What was passed over is said in one line each: what is damaged, and what runs have died of
+        again and again, right after they restored it.
 
         Raises:
             IntegrityError: There are generations, and none is whole.
         """
-        found = self.store.read_best()
+        program = str(self.origin.code.get("fingerprint", ""))
+        restores = self.store.restores
+        deaths = {one: n for one, n in restores.deaths(program).items() if n >= DEATHS}
+        found = self.store.read_best(
+            rather_not=deaths, before=lambda manifest: restores.begin(manifest, program)
+        )
         if found is None:
             return None
         manifest, content, passed_over = found
+        if deaths:
+            self._say_deaths(deaths, manifest)
         for reason in passed_over:
             notices.say(
                 "⚠ %s: passed over a damaged generation (%s); going on from generation %s",
                 self.name, reason, manifest.number, level=logging.WARNING,
             )  # fmt: skip
         return manifest, content
+
+    def _say_deaths(self, deaths: Mapping[str, int], taken: Manifest) -> None:
+        """Tell which generation is stepped over, or why none is."""
+        path = self.store.restores.path
+        for manifest in self.store.chain():
+            if manifest.digest not in deaths or manifest.number < taken.number:
+                continue
+            count, number = deaths[manifest.digest], manifest.number
+            if number == taken.number:
+                notices.say(
+                    "⚠ %s: %d runs died within a minute of restoring generation %d, and there is "
+                    "none to step back to: it is restored again. To start anew, set it aside "
+                    "(clean=True, `resume run --fresh`)", self.name, count, number,
+                    level=logging.WARNING,
+                )  # fmt: skip
+                return
+            notices.say(
+                "⚠ %s: %d runs died within a minute of restoring generation %d: stepping back to "
+                "generation %d. Generation %d stays on the disk; to try it again, delete %s before "
+                "the next save", self.name, count, number, taken.number, number, path,
+                level=logging.WARNING,
+            )  # fmt: skip
 
     def read_base(self, manifest: Manifest) -> tuple[Manifest, Content] | None:
         """For a complete generation: the newest whole one before it that is not complete."""
@@ -204,6 +240,7 @@ class Engine:
     def adopt(self, manifest: Manifest | None) -> None:
         """Go on from *manifest*: the next save is its child. None: of nothing, in a new line."""
         if manifest is None:
+            self.store.restores.end(died=False)  # none was restored after all
             self._last = None
             return
         self._last = manifest

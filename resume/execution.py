@@ -36,6 +36,7 @@ from resume.reentry.roots import ProgramState, Taken
 from resume.reentry.walking import Stack, generator_record, no_other_thread, root_of, walk
 from resume.settings import Settings
 from resume.snapshot import Scene, revive
+from resume.store import is_death
 from resume.tracked import OutputMark, cut_back, marks_of_output
 from resume.triggers import Schedule
 from resume.triggers.asked import Asked
@@ -449,14 +450,18 @@ class Execution:
             with contextlib.suppress(CheckpointBusyError):  # another run has begun already
                 self.engine.store.remove()
 
-    def close(self) -> None:
-        """The program was cut short: the newest generation is what a rerun goes on from."""
-        self._end()
+    def close(self, by: BaseException | None = None) -> None:
+        """The program was cut short: the newest generation is what a rerun goes on from.
 
-    def _end(self) -> None:
+        Args:
+            by: What ended it, unless somebody wanted it to end.
+        """
+        self._end(died=is_death(by))
+
+    def _end(self, *, died: bool = False) -> None:
         self.is_off = True
         self.asking.close()
-        self.engine.close(lambda why: self._say(f"could not save: {why}"))
+        self.engine.close(lambda why: self._say(f"could not save: {why}"), died=died)
         self._entering.drop()
         often = sum(self.postponed.values())
         if often and self.engine.last is None:

@@ -155,9 +155,13 @@ def _at_exit() -> None:
     for run in _runs():
         run.at_exit()
     lost = [error for error, file in _unreported if _script and Path(file) == Path(_script)]
-    # an uncaught exception has set the status already, and left its mark in sys
-    if lost and not hasattr(sys, "last_value"):
+    if lost and uncaught() is None:  # else that has set the status already
         _end_with(lost[0].exit_code)
+
+
+def uncaught() -> BaseException | None:
+    """What ended the program, as far as it left its mark in `sys`: a SystemExit leaves none."""
+    return getattr(sys, "last_value", None)
 
 
 def _end_with(status: int) -> None:

@@ -50,6 +50,7 @@ from resume.results import (
 from resume.saving import Saving
 from resume.settings import Settings
 from resume.snapshot import LoopScene, Scene
+from resume.store import is_death
 from resume.triggers.asked import Asked
 from resume.types import Content, Manifest
 
@@ -415,13 +416,17 @@ class Run:
             )
         self.saving.settle()  # here a failure can still be raised
 
-    def close(self) -> None:
-        """Let go of everything; safe to call again."""
+    def close(self, *, by: BaseException | None = None) -> None:
+        """Let go of everything; safe to call again.
+
+        Args:
+            by: What ended it, where that is known.
+        """
         if not self._ended:
             self._ended = True
             registry.remove(self)
             self._remember_call()
-            self.saving.close()
+            self.saving.close(died=is_death(by) and self._failed is None)
             self.passed.clear()
             self.course.track.active.clear()
 
@@ -434,8 +439,12 @@ class Run:
         else:
             registry.remember_objects(self.call_key, list(self.passed.values()))
 
-    def owner_ended(self) -> None:
-        """The function returned or raised; nothing can be raised here."""
+    def owner_ended(self, *, by: BaseException | None = None) -> None:
+        """The function returned or raised, which cannot be told apart; nothing can be raised here.
+
+        Args:
+            by: What ends the whole program, where that is known.
+        """
         if self._ended or self.is_off:
             return
         way = self.course.way
@@ -449,13 +458,14 @@ class Run:
                 "rerun goes on from the last save", self.title,
             )  # fmt: skip
         try:
-            self.close()
+            self.close(by=by)
         except KeyboardInterrupt:  # out of here it would be lost: nobody can catch it
             registry.interrupt_again()
 
     def at_exit(self) -> None:
         """The interpreter ends."""
-        self.owner_ended()
+        # who works at a prompt sees the error, and starts the next try: nothing to guard against
+        self.owner_ended(by=None if self.is_interactive else registry.uncaught())
 
     def is_alive(self) -> bool:
         """Whether the owner can still come to a safe point."""

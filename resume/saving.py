@@ -306,10 +306,14 @@ class Saving:
         text = why if isinstance(why, ResumeError) else f"{type(why).__name__}: {why}"
         notices.say("⚠ %s: could not save: %s", self._run.title, text, level=level)
 
-    def close(self) -> None:
-        """The run ends. What is on its way goes on; how it ends is told here or by the writer."""
+    def close(self, *, died: bool = False) -> None:
+        """The run ends. What is on its way goes on; how it ends is told here or by the writer.
+
+        Args:
+            died: By an error; what it restored may be why.
+        """
         self.asking.close()
-        self._run.engine.close(self._tell_late)
+        self._run.engine.close(self._tell_late, died=died)
 
     def _tell_late(self, why: BaseException) -> None:
         if not self._is_raised or not isinstance(why, ResumeError):

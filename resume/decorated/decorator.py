@@ -230,8 +230,8 @@ class Beginning:
         execution = CallExecution(function, frame_at(1), held, engine, self.settings, call)
         try:
             return self._invocation(execution, call, args, kwargs)
-        except BaseException:
-            execution.close()
+        except BaseException as why:
+            execution.close(why)
             raise
 
     def _engine(self, function: FunctionType, arguments: Mapping[str, Any], call: Call) -> Engine:

@@ -52,9 +52,8 @@ class SavedCall:
 
     def failed(self, why: BaseException) -> None:
         """Keep what is saved for the rerun."""
-        del why
         if self._stop():
-            self._execution.close()
+            self._execution.close(why)
 
     def _stop(self) -> bool:
         """Save no more; False: this is a forked child, and the state is none of its business."""

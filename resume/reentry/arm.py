@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING
 
-from resume.interpreter import FORK_LOOKS_LAST, unseen
+from resume.interpreter import FORK_LOOKS_LAST, unseen, wait_for_end_of_thread
 
 if TYPE_CHECKING:
     from resume.reentry.lines import Lines
@@ -125,9 +125,7 @@ class Alarm:
         self._nudge()
         with self._gone:
             self._thread = None
-        tasks, before = f"/proc/self/task/{self._native}", time.monotonic()
-        while os.path.exists(tasks) and time.monotonic() - before < 0.2:  # noqa: PTH110
-            time.sleep(0)
+        wait_for_end_of_thread(self._native)
 
     def _run(self) -> None:  # pragma: no cover - a bare thread is not measured
         self._native = _thread.get_native_id()

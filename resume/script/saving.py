@@ -54,6 +54,8 @@ class ScriptSaving(NoSaving):
         self._running: Running | None = None
         self._execution: Execution | None = None
         self._iteration: Iteration | None = None
+        self._is_refused = False
+        """What is saved could not be gone on from, which was said; the program did not start."""
         self._making = _thread.allocate_lock()
         self.asking = Asking()
         """What others ask for."""
@@ -135,6 +137,7 @@ class ScriptSaving(NoSaving):
             try:
                 code = self._go_on(running) or code
             except ResumeError as why:
+                self._is_refused = True
                 sys.stderr.write(f"resume: {why}\n")
                 raise SystemExit(why.exit_code) from None
         self._tell("begin")
@@ -294,7 +297,7 @@ class ScriptSaving(NoSaving):
         if self._execution is not None and is_good:
             self._execution.finish()
         elif self._execution is not None:
-            self._execution.close()
+            self._execution.close(None if self._is_refused else raised)
         else:
             self.asking.close()
         self._tell("end")

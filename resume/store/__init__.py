@@ -6,10 +6,12 @@ from resume.store.generations import Entry
 from resume.store.layout import decode_name, encode_name
 from resume.store.pending import Pending
 from resume.store.place import find_folder, names, names_in_use
+from resume.store.restores import DEATHS, is_death
 from resume.store.retention import Retention
 from resume.store.store import Store
 
 __all__ = [
+    "DEATHS",
     "Entry",
     "Pending",
     "Retention",
@@ -17,6 +19,7 @@ __all__ = [
     "decode_name",
     "encode_name",
     "find_folder",
+    "is_death",
     "names",
     "names_in_use",
 ]

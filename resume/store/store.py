@@ -6,7 +6,7 @@ import logging
 import os
 import shutil
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from resume.store.lock import PlaceLock, read_holder
 from resume.store.pending import Pending, settle, when_settled
 from resume.store.removal import Removal
 from resume.store.restore import read_again, read_generation
+from resume.store.restores import Restores
 from resume.store.retention import Retention
 from resume.store.staging import MEMORY_BYTES, Pool
 from resume.store.trust import is_waived
@@ -67,6 +68,8 @@ class Store:
         self._disk = disk or Disk()
         self._target = Target(self._disk, self.place, name, compression_level(compress), fsync)
         self._removal = Removal(self._target, retention)
+        self.restores = Restores(self._disk, self.place, fsync=fsync)
+        """What came of those who restored before."""
         self._trust = trust
         self._pid = os.getpid()
         self._lock = PlaceLock(self.place, name, self._disk)
@@ -144,8 +147,17 @@ class Store:
         self._known = (manifest.digest, stored)
         return content
 
-    def read_best(self) -> tuple[Manifest, Content, list[str]] | None:
+    def read_best(
+        self,
+        *,
+        rather_not: Collection[str] = (),
+        before: Callable[[Manifest], None] = lambda _: None,
+    ) -> tuple[Manifest, Content, list[str]] | None:
         """The newest whole generation of the live line, and why others were passed over.
+
+        Args:
+            rather_not: Digests of manifests that are taken only where no other generation is whole.
+            before: Called with each manifest before a byte of its generation is read.
 
         Returns:
             Its manifest, its content, and a reason for each newer one that is damaged; None where
@@ -157,12 +169,14 @@ class Store:
             TrustError: The newest may have been written by somebody else.
         """
         reasons: list[str] = []
-        listing = self._scan()
-        for entry in _best_first(listing):
+        best = _best_first(self._scan())
+        best.sort(key=lambda one: one.manifest is not None and one.manifest.digest in rather_not)
+        for entry in best:
             try:
                 if entry.error is not None:
                     raise entry.error
                 if entry.manifest is not None:
+                    before(entry.manifest)
                     return entry.manifest, self.read(entry.manifest), reasons
             except IntegrityError as why:
                 reasons.append(f"generation {entry.number}: {why}")
@@ -195,12 +209,16 @@ class Store:
             self._lock.acquire()
         self._clear_leftovers()
 
-    def unlock(self) -> None:
+    def unlock(self, *, died: bool = False) -> None:
         """Give the checkpoint back, once what is on its way to the disk is there.
 
         And the memory for copies: the handle of a run that has ended may wait for the collector.
+
+        Args:
+            died: The run ends by an error; what it restored may be why.
         """
         if os.getpid() == self._pid:
+            self.restores.end(died=died)
             when_settled(self.place, self._let_go)
 
     def _let_go(self) -> None:
@@ -318,6 +336,7 @@ class Store:
         self._made = manifest
         self._removal.note_saved(manifest, is_durable=self._target.fsync)
         try:
+            self.restores.saved()
             self._removal.prune(manifest)
         except (OSError, ResumeError) as why:
             _log.warning("generation %d is saved, but older ones stay: %s", manifest.number, why)
