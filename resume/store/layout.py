@@ -10,6 +10,7 @@ Folder
         00000012.ckpt.manifest.json           manifest of generation 12
         lock                                  JSON record of the holder, empty when free
         lock.claim                            the same where the file system has no locks
+        restores                              JSON lines: who restored since the last save
         .<final name>.<pid>-<host>-<hex>.tmp  scratch of a save that runs, or died
 
 Names: UTF-8; every byte outside `[A-Za-z0-9._@-]`, a leading or trailing dot, become `%XX`. A
