@@ -69,9 +69,14 @@ class Asking:
         self.wake()
 
     def withdraw(self, asked: Asked) -> None:
-        """That save is not wanted any more; from any thread, and from a signal's handler."""
+        """That save is not wanted any more; from any thread, and from a signal's handler.
+
+        A program that still comes to a safe point goes on: there its sources are looked at again.
+        """
         with contextlib.suppress(ValueError):  # it is being made
             self._waiting.remove(asked)
+        self._look_at = -math.inf if self._sources else math.inf
+        self.wake()
 
     @property
     def is_asked(self) -> bool:

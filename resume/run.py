@@ -484,7 +484,8 @@ class Run:
     def can_save(self) -> bool:
         """Whether the next safe point, whenever it comes, can be saved."""
         is_live = self._is_open and not self._ended and not self.is_off
-        return is_live and self._failed is None and not self.resuming and self.final is None
+        can_come = is_live and self._failed is None and not self.resuming and self.final is None
+        return can_come and self.owner.is_alive()
 
     def expects_save(self, now: float) -> bool:
         """Whether it can, and is to be expected soon."""

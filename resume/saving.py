@@ -303,7 +303,8 @@ class Saving:
         return self._run.settings.on_save_error == "raise"
 
     def _say_failure(self, why: BaseException, level: int = logging.WARNING) -> None:
-        text = why if isinstance(why, ResumeError) else f"{type(why).__name__}: {why}"
+        # no error goes to a log, which may keep it, and with it the frames of the program
+        text = str(why) if isinstance(why, ResumeError) else f"{type(why).__name__}: {why}"
         notices.say("⚠ %s: could not save: %s", self._run.title, text, level=level)
 
     def close(self, *, died: bool = False) -> None:
