@@ -76,7 +76,7 @@ class Asking:
         with contextlib.suppress(ValueError):  # it is being made
             self._waiting.remove(asked)
         self._look_at = -math.inf if self._sources else math.inf
-        self.wake()
+        self._let_look()
 
     @property
     def is_asked(self) -> bool:
