@@ -187,6 +187,7 @@ def counted(limit: float, path: str) -> int:
     return i
 
 
+@pytest.mark.untraced
 def test_a_file_asks_a_decorated_call(tmp_path):
     path = tmp_path / "CHKPT"
     path.touch()
@@ -204,6 +205,7 @@ def watched(limit: float) -> int:
     return i
 
 
+@pytest.mark.untraced
 def test_a_cloud_asks_a_decorated_call_and_it_leaves(server):
     server.announce()
 
