@@ -184,6 +184,19 @@ def test_who_waits_when_the_run_ends_is_told_at_once():
     assert "ended" in waiting[0].result.why
 
 
+def test_a_run_that_ends_while_it_is_asked_answers_nobody():
+    """It was live when the hook looked, and had told all who waited when the hook asked."""
+    chp = Checkpoint("count", rate="1h")
+    chp.restore()
+    hook = chp.preempt_hook(lambda: chp._run.close() or {}, grace="1h")
+    monitor = Monitor(hook)
+    until = time.monotonic() + PATIENCE_S
+    while not monitor.is_done and time.monotonic() < until:
+        time.sleep(0.005)
+
+    assert "ended" in monitor.result.why
+
+
 def test_where_nothing_is_saved_the_answer_is_falsy(monkeypatch):
     monkeypatch.setenv("RESUME_DISABLE", "1")
     chp = Checkpoint("count")

@@ -15,6 +15,7 @@ import pytest
 from metadata_server import MetadataServer
 
 from resume.errors import Preempted
+from resume.triggers import watching
 from resume.triggers.metadata import Service
 from resume.triggers.watching import CloudWatch
 
@@ -171,6 +172,40 @@ def test_no_cloud_is_said_once_and_not_asked_again(asked, caplog):
     assert "refused" in caplog.messages[0]
     assert watch.next_look_at(5.0) == float("inf")
     watch.close()
+
+
+def test_where_nobody_answers_one_question_is_enough(asked, caplog):
+    watch = CloudWatch("gcp", asked.append, service=Service("127.0.0.1", 1))
+
+    assert not watch.step()
+
+    assert 'watch="gcp": the metadata service does not answer' in caplog.messages[0]
+    assert watch.next_look_at(0.0) == float("inf")
+    watch.close()
+
+
+def test_a_question_that_is_cut_before_it_is_asked_is_not_asked(server, watch):
+    watch._watcher.cut()
+
+    assert not watch.step()
+
+    assert server.asked == []
+
+
+def test_an_end_in_the_thread_itself_does_not_wait_for_it(server, monkeypatch):
+    """The collector may call it there."""
+    monkeypatch.setattr(watching, "_PARTING_S", 10_000.0)
+    ended = []
+
+    def end(asked: object) -> None:
+        watch.close()
+        ended.append(asked)
+
+    watch = CloudWatch("aws", end)
+    server.announce()
+    watch.look(0.0)
+
+    wait_for(lambda: ended and not watch._runs)
 
 
 def test_an_end_amid_a_question_is_no_missing_cloud(asked, caplog):
