@@ -103,6 +103,19 @@ class Disk:
 
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
+    def wait_for_lock(self, descriptor: int) -> None:
+        """Lock an open file as soon as nobody else has it.
+
+        Raises:
+            OSError: With ENOSYS on systems that have no flock (Windows).
+        """
+        try:
+            import fcntl  # noqa: PLC0415 - not on Windows
+        except ImportError as why:  # pragma: no cover - Windows
+            raise OSError(errno.ENOSYS, "this system has no flock") from why
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+
     def unlock(self, descriptor: int) -> None:
         """Unlock an open file."""
         import fcntl  # noqa: PLC0415 - not on Windows

@@ -46,7 +46,7 @@ HEARTBEAT_S = 10.0
 STALE_CLAIM_S = 60.0
 
 _BUSY = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES})
-_REFUSED = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL})
+REFUSED = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL})
 _CLOSED = -1
 
 _held: list[PlaceLock] = []
@@ -151,13 +151,14 @@ def busy(name: str, holder: dict[str, Any] | None, who: str | None = None) -> Ch
 def read_holder(place: Path) -> dict[str, Any] | None:
     """Who holds the lock of *place* (`host`, `pid`, `since`), as its files tell; None: free."""
     for path in (place / CLAIM_NAME, place / LOCK_NAME):
-        record = _read_record(path)
+        record = read_record(path)
         if record is not None and _lives(record):
             return {key: record[key] for key in ("host", "pid", "since")}
     return None
 
 
-def _read_record(path: Path) -> dict[str, Any] | None:
+def read_record(path: Path) -> dict[str, Any] | None:
+    """What the lock or claim at *path* says of its holder; None where it says nothing whole."""
     try:
         record = json.loads(path.read_bytes())
         told = {"pid": int(record["pid"]), "since": float(record["since"])}
@@ -172,7 +173,8 @@ def _lives(record: dict[str, Any]) -> bool:
     return files.process_lives(record["pid"])
 
 
-def _record() -> dict[str, Any]:
+def own_record() -> dict[str, Any]:
+    """What this process says of itself in a lock or claim that it takes."""
     return {"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}
 
 
@@ -197,7 +199,7 @@ def _take(place: Path, name: str, disk: Disk) -> _Hold:
     try:
         return _FileHold.take(place, name, disk)
     except OSError as why:
-        if isinstance(why, CheckpointBusyError) or why.errno not in _REFUSED:
+        if isinstance(why, CheckpointBusyError) or why.errno not in REFUSED:
             raise
         return _ClaimHold.take(place, name, disk)
 
@@ -243,7 +245,7 @@ class _FileHold:
 
     def _sign(self) -> None:
         os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, json.dumps(_record()).encode(), 0)
+        os.pwrite(self._descriptor, json.dumps(own_record()).encode(), 0)
 
     def is_whole(self) -> bool:
         """Whether the locked file is still the one that others would lock."""
@@ -303,10 +305,10 @@ class _ClaimHold:
     def take(cls, place: Path, name: str, disk: Disk) -> _ClaimHold:
         path = place / CLAIM_NAME
         hold = cls(path, secrets.token_hex(8))
-        payload = json.dumps({**_record(), "token": hold._token}).encode()
+        payload = json.dumps({**own_record(), "token": hold._token}).encode()
         scratch = files.write_scratch(disk, path, payload, fsync=False)
         try:
-            _clear_stale(path, scratch, disk)
+            clear_stale(path, scratch, disk)
             files.publish(disk, scratch, path)
         except FileExistsError as why:
             raise busy(name, read_holder(place)) from why
@@ -320,7 +322,7 @@ class _ClaimHold:
         return hold
 
     def is_whole(self) -> bool:
-        return (_read_record(self._path) or {}).get("token") == self._token
+        return (read_record(self._path) or {}).get("token") == self._token
 
     def _beat(self) -> None:
         while not self._life.acquire(timeout=HEARTBEAT_S):
@@ -341,19 +343,19 @@ class _ClaimHold:
         """In a forked child there is no thread to end, and the file is the parent's."""
 
 
-def _clear_stale(path: Path, fresh: Path, disk: Disk) -> None:
+def clear_stale(path: Path, fresh: Path, disk: Disk) -> None:
     """Move a claim away whose maker is dead or silent; the file system's own clock counts."""
     try:
         found = path.stat()
     except FileNotFoundError:
         return
-    record = _read_record(path)
+    record = read_record(path)
     silent_s = fresh.stat().st_mtime - found.st_mtime
     if silent_s <= STALE_CLAIM_S and (record is None or _lives(record)):
         return
     aside = files.scratch_beside(path)
     disk.rename(path, aside)
-    if _read_record(aside) != record:  # another was faster: this is the new holder's, put it back
+    if read_record(aside) != record:  # another was faster: this is the new holder's, put it back
         with suppress(FileExistsError):
             disk.link(aside, path)
     files.discard(disk, aside)

@@ -3,7 +3,7 @@
 Goal: a line that `append` returned for is there whatever dies; no two processes write at once; who
 opens a log of a million lines waits seconds and holds no result in memory.
 
-How: whoever appends holds the log's lock (flock on its descriptor), first reads what others have
+How: whoever appends holds the log's lock (`locking.py`), first reads what others have
 appended since, cuts off a line that a crash has torn, and writes one line with one call. A torn
 line can only be the last, for nobody writes behind it: what does not fit in the middle is damage.
 
@@ -23,7 +23,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -31,7 +31,7 @@ from resume import notices
 from resume.errors import IntegrityError, ResumeError, SchemaVersionError, StoreError
 from resume.store import files, trust
 from resume.store.files import Disk
-from resume.sweep import lines
+from resume.sweep import lines, locking
 from resume.sweep.lines import TAIL, DamagedLineError, Head, Lines
 
 Take: TypeAlias = "Callable[[Lines], None]"
@@ -272,15 +272,8 @@ class Log:
             self._beside = os.open(beside(self.path), flags, files.FILE_MODE)
         return self._beside
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        descriptor = self._descriptor
-        _lock(descriptor)
-        try:
-            yield
-        finally:
-            if descriptor == self._descriptor:
-                self._disk.unlock(descriptor)
+    def _locked(self) -> AbstractContextManager[None]:
+        return locking.locked(self._descriptor, self.path, self._disk)
 
     def _read_new(self, *, mend: bool = False) -> None:
         size = self._size_now()
@@ -406,12 +399,6 @@ def _digest(data: bytes | bytearray) -> str:
     from xxhash import xxh3_128_hexdigest  # noqa: PLC0415 - only for large results
 
     return xxh3_128_hexdigest(data)
-
-
-def _lock(descriptor: int) -> None:
-    import fcntl  # noqa: PLC0415 - not on Windows
-
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def _damaged(path: Path, what: str) -> IntegrityError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 from collections.abc import Mapping
@@ -24,14 +25,13 @@ def path_of(log: Path) -> Path:
     return log.with_name(f"{log.name.removesuffix('.jsonl')}.manifest.json")
 
 
-def write(log: Path, head: Head, counts: Mapping[str, int], *, name: str) -> None:
-    """Say how long the log is now, and what it holds.
+def write(log: Path, head: Head, counts: Mapping[str, int], *, name: str, size: int) -> None:
+    """Say what the first *size* bytes of the log hold.
 
     Raises:
         OSError: The disk refused; the manifest is as it was.
     """
-    size, sha256 = _measured(log)
-    body = BodyRef(log.name, size, sha256)
+    body = BodyRef(log.name, size, _sha256(log, size))
     told: dict[str, JSON] = dict(counts)
     draft = Draft(
         trigger="sweep",
@@ -67,14 +67,13 @@ def write(log: Path, head: Head, counts: Mapping[str, int], *, name: str) -> Non
     files.write_atomic(Disk(), path_of(log), layout.encode_manifest(record))
 
 
-def _measured(log: Path) -> tuple[int, str]:
-    """Size and sha256 of the whole lines of *log*."""
-    found, size = hashlib.sha256(), 0
+def _sha256(log: Path, size: int) -> str:
+    found = hashlib.sha256()
     with log.open("rb") as lines:
-        while piece := lines.read(_PIECE):
+        while size and (piece := lines.read(min(size, _PIECE))):
             found.update(piece)
-            size += len(piece)
-    return size, found.hexdigest()
+            size -= len(piece)
+    return found.hexdigest()
 
 
 def check(log: Path, size: int) -> Manifest | None:
@@ -111,12 +110,16 @@ def check(log: Path, size: int) -> Manifest | None:
 
 
 def set_aside(log: Path, mark: str) -> list[Path]:
-    """Rename the log and what lies beside it; the new names.
+    """Rename the log and what lies beside it, and replace nothing; the new names.
 
     Raises:
         OSError: The disk refused.
     """
-    moved = []
+    moved: list[Path] = []
+    number, first = 1, mark
+    while list(log.parent.glob(f"{glob.escape(log.name.removesuffix('jsonl'))}*.aside-{mark}")):
+        number += 1
+        mark = f"{first}-{number}"
     for path in (path_of(log), log.with_name(f"{log.name}.results"), log):
         target = path.with_name(f"{path.name}.aside-{mark}")
         if path.exists():

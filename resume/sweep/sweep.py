@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-import time
-from array import array
 from collections.abc import Callable, Hashable, Iterable, Iterator
+from concurrent.futures import Executor
 from pathlib import Path
+from time import monotonic
 from typing import Any, Self
 
 from resume import notices
 from resume.call import fill_name
 from resume.errors import ConfigError, SweepError
-from resume.store import encode_name, files, find_folder
-from resume.store.files import Disk
-from resume.sweep import lines, payload, record
-from resume.sweep.keys import Keys, places, shown
-from resume.sweep.lines import Lines
-from resume.sweep.log import Log, new_head, telling
-from resume.sweep.payload import Packed
-from resume.sweep.results import Failure, Results, packed_in
-
-PENDING, DONE, FAILED, ASIDE, AGAIN = range(5)
-"""State of an item; `AGAIN` failed in an earlier launch, and is tried again in this one."""
-MOST_KILLS = 3
+from resume.store import encode_name, find_folder
+from resume.sweep import payload
+from resume.sweep.keys import shown
+from resume.sweep.launch import Launch
+from resume.sweep.ledger import AGAIN, ASIDE, DONE, FAILED, PENDING, Ledger
+from resume.sweep.results import Failure, Results
+from resume.units import Duration, parse_seconds, show_seconds
 
 LOG_NAME = "sweep.jsonl"
 _CHANGES = ("refuse", "continue")
@@ -72,46 +66,40 @@ class ResumableSweep:
     ) -> None:
         _check(key, durable, on_change)
         notices.install()
-        self._items = list(items)
-        self._keys = Keys(self._items, key)
         self.name = _name(name, checkpoint_path)
-        self.path, self._folder = _place(self.name, checkpoint_path, folder)
-        self._trust = trust
-        self._states = bytearray(len(self._items))
-        self._left = len(self._items)
-        """Items without a result."""
-        self._starts: array[int] = places(len(self._items))
-        self._kills: dict[int, int] = {}
-        self._strangers: dict[str, None] = {}
-        self._log = Log(
+        self.path, inside = _place(self.name, checkpoint_path, folder)
+        self._ledger = Ledger(
+            self.name,
+            list(items),
+            key,
             self.path,
-            new_head(self.name, len(self._items)),
-            self._take,
+            inside,
             in_batches=durable == "batch",
+            trust=trust,
         )
-        self._open(on_change, clean=clean)
-
-    # --- what there is ---------------------------------------------------------------------------
+        if clean:
+            self._ledger.set_aside()
+        self._ledger.open(on_change)
 
     @property
     def completed(self) -> Results:
         """Results of the finished items, in the order of the items, read when looked at."""
-        return Results(self._in(DONE), self._result_at)
+        return Results(self._ledger.places(DONE), self._ledger.result)
 
     @property
     def pending(self) -> list[Any]:
         """The items that are left, in order, those that failed in an earlier launch among them."""
-        return [self._items[place] for place in self._in(PENDING, AGAIN)]
+        return [self._ledger.items[place] for place in self._ledger.places(PENDING, AGAIN)]
 
     @property
     def failed(self) -> list[Failure]:
         """What is known of the items that have failed, in their order."""
-        return [self._failure_at(place) for place in self._in(FAILED, ASIDE, AGAIN)]
+        return [self._ledger.failure(place) for place in self._ledger.places(FAILED, ASIDE, AGAIN)]
 
     def pairs(self) -> Iterator[tuple[Any, Any]]:
         """Every finished item with its result, in the order of the items."""
-        for place in self._in(DONE):
-            yield self._items[place], self._result_at(place)
+        for place in self._ledger.places(DONE):
+            yield self._ledger.items[place], self._ledger.result(place)
 
     def result(self, item: Any) -> Any:
         """The result of *item*.
@@ -119,36 +107,24 @@ class ResumableSweep:
         Raises:
             SweepError: It is none of the sweep's, or has no result yet.
         """
-        place = self._place(item)
-        if self._states[place] != DONE:
+        place = self._ledger.place(item)
+        if not self._ledger.is_done(place):
             raise SweepError(f"{shown(item)} has no result yet in the sweep {self.name!r}")
-        return self._result_at(place)
+        return self._ledger.result(place)
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._ledger.items)
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self._items)
+        return iter(self._ledger.items)
 
     def __repr__(self) -> str:
-        counts = self._counts()
+        counts = self._ledger.counts()
         parts = [f"{counts['done']} of {counts['items']} done"]
         parts += [f"{counts[name]} {name}" for name in ("failed", "pending") if counts[name]]
         if counts["set_aside"]:
             parts.append(f"{counts['set_aside']} set aside")
         return f"<ResumableSweep {self.name}: {', '.join(parts)}>"
-
-    def _counts(self) -> dict[str, int]:
-        states = self._states
-        return {
-            "items": len(states),
-            "done": states.count(DONE),
-            "failed": states.count(FAILED) + states.count(AGAIN),
-            "set_aside": states.count(ASIDE),
-            "pending": states.count(PENDING),
-        }
-
-    # --- recording -------------------------------------------------------------------------------
 
     def record(self, item: Any, result: Any) -> None:
         """Record the result of *item*; it is durable when this returns.
@@ -158,89 +134,91 @@ class ResumableSweep:
             UnpicklableError: *result* cannot be kept; *item* stays pending.
             StoreError: The disk refused; what was recorded before is safe.
         """
-        place = self._place(item)
-        if not self._record(place, payload.pack(result), None):
+        place = self._ledger.place(item)
+        if not self._ledger.keep(place, payload.pack(result), None):
             raise SweepError(
                 f"{shown(item)} has a result already in the sweep {self.name!r}. It stands, and "
                 "this one was not recorded; loop over sweep.pending."
             )
 
-    def _record(self, place: int, packed: Packed, seconds: float | None) -> bool:
-        """Record a result; whether there was none yet."""
-        with self._writing():
-            if self._states[place] == DONE:
-                return False
-            if packed.is_small:
-                is_plain = packed.form == "json"
-                name = "result" if is_plain else "pickle"
-                text = packed.data.decode() if is_plain else f'"{payload.to_text(packed.data)}"'
-                self._append(place, f'"{name}":{text}', DONE, seconds)
-            else:
-                told = json.dumps(self._log.store(packed.data))
-                self._append(place, f'"stored":{told},"form":"{packed.form}"', DONE, seconds)
-        if not self._left:
-            self._write_manifest()
-        return True
+    def retry(self, items: Iterable[Any] | None = None) -> None:
+        """Make items pending again, by default those that failed or were set aside.
 
-    def _record_failure(self, place: int, why: dict[str, str], seconds: float | None) -> None:
-        with self._writing():
-            if self._states[place] != DONE:
-                self._append(place, f'"error":{json.dumps(why)}', FAILED, seconds)
-
-    def _record_kill(self, place: int) -> int:
-        """Record that the item killed its worker once more; how often it has."""
-        with self._writing():
-            kills = self._kills[place] = self._kills.get(place, 0) + 1
-            state = ASIDE if kills >= MOST_KILLS else PENDING
-            if self._states[place] != DONE:
-                self._append(place, f'"killed":{kills}', state, None)
-        return kills
-
-    def _append(self, place: int, said: str, state: int, seconds: float | None) -> None:
-        key = json.dumps(self._keys.texts[place])
-        took = "null" if seconds is None else f"{seconds:.6g}"
-        text = f'{{"key":{key},{said},"at":{time.time():.3f},"seconds":{took}}}'
-        self._starts[place] = self._log.append(lines.open_end(text))
-        self._states[place] = state
-        self._left -= state == DONE
-
-    def _writing(self) -> Any:
-        if not self._log.exists and self._folder is not None:
-            files.ensure_folder(Disk(), self._folder)
-        return self._log.writing()
-
-    def flush(self) -> None:
-        """Wait until everything that was recorded is on the disk.
+        A result that one of *items* has is no result any more; the log keeps it.
 
         Raises:
+            SweepError: One of *items* is none of the sweep's; nothing was changed.
             StoreError: The disk refused.
         """
-        self._log.flush()
+        if items is None:
+            chosen = self._ledger.places(FAILED, AGAIN, ASIDE)
+        else:
+            chosen = [self._ledger.place(item) for item in items]
+        if chosen:
+            self._ledger.retry(chosen)
 
-    def close(self) -> None:
-        """Bring the log and its manifest to the disk, and let go of the files.
+    def map(
+        self,
+        function: Callable[[Any], Any],
+        executor: Executor | Callable[[], Executor] | None = None,
+        retries: int = 0,
+        on_error: str = "record",
+        progress: bool = True,  # noqa: FBT001, FBT002 - a switch, as others have it
+        *,
+        grace: Duration = "30s",
+    ) -> Results:
+        """Call *function* with every item that is left, and record each result as it comes.
+
+        Several launches of one sweep divide the items among them: none is worked on twice at once,
+        and this call waits for what others have in hand. Ctrl-C stops giving items out, waits for
+        those that run, and leaves; a rerun goes on with the rest.
+
+        Args:
+            function: Takes an item, returns its result.
+            executor: Any of `concurrent.futures`, or what is like them (Dask's
+                `client.get_executor()`, loky, `mpi4py.futures`); or a callable that makes one, such
+                as `ProcessPoolExecutor`, so that another can be made when a worker dies. By default
+                the items are worked on here, one by one.
+            retries: How often an item that raised is tried again in this launch.
+            on_error: `"record"`: an exception is kept with its traceback (`failed`), and the next
+                launch tries the item again. `"raise"`: it is kept, and raised as well.
+            progress: Show how far it is.
+            grace: How long to wait for running items when leaving: seconds, or text as `"5m"`.
+
+        Returns:
+            What `completed` gives.
 
         Raises:
-            StoreError: The disk refused.
+            SweepError: A worker died and no other executor can be made, or all workers die. What
+                is done is recorded.
+            StoreError: The disk refused; what was recorded before is safe.
         """
+        retries, grace_s = _check_map(function, retries, on_error, grace)
+        launch = Launch(
+            self._ledger,
+            function,
+            retries=retries,
+            raises=on_error == "raise",
+            progress=progress,
+            grace_s=grace_s,
+        )
+        began = monotonic()
         try:
-            if self._log.exists and not self._log.is_read_only:
-                self._write_manifest()
+            launch.run(self._ledger.places(PENDING, AGAIN), executor)
         finally:
-            self._log.close()
+            self._ledger.end_launch()
+        self._say_end(monotonic() - began)
+        return self.completed
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
-    def _write_manifest(self) -> None:
-        self._log.flush()
-        with telling(f"write {record.path_of(self.path)}"):
-            record.write(self.path, self._log.head, self._counts(), name=self.name)
-
-    # --- reading ---------------------------------------------------------------------------------
+    def _say_end(self, seconds: float) -> None:
+        counts = self._ledger.counts()
+        others = [f"{counts[name]} {name.replace('_', ' ')}" for name in ("failed", "set_aside")]
+        others = [text for text in others if not text.startswith("0 ")]
+        notices.say(
+            "the sweep %s: %d of %d items are done after %s%s",
+            self.name, counts["done"], counts["items"], show_seconds(seconds),
+            f"; {', '.join(others)}: see sweep.failed" if others else "",
+        )  # fmt: skip
 
     def refresh(self) -> None:
         """Take in what other processes have recorded meanwhile.
@@ -249,101 +227,29 @@ class ResumableSweep:
             IntegrityError: A line of the log is damaged.
             StoreError: The disk refused.
         """
-        self._log.refresh()
+        self._ledger.refresh()
 
-    def _open(self, on_change: str, *, clean: bool) -> None:
-        if clean:
-            self._set_aside()
-        self._log.refresh()
-        with telling(f"read {record.path_of(self.path)}"):
-            record.check(self.path, self._log.size)
-        if self._strangers:
-            self._meet_strangers(on_change)
-        self._states = self._states.replace(bytes([FAILED]), bytes([AGAIN]))
-        if self._log.exists:
-            counts = self._counts()
-            notices.say(
-                "↻ continuing the sweep %s: %d of %d items are done%s",
-                self.name, counts["done"], counts["items"],
-                f", {counts['failed']} failed and are tried again" if counts["failed"] else "",
-            )  # fmt: skip
+    def flush(self) -> None:
+        """Wait until everything that was recorded is on the disk.
 
-    def _set_aside(self) -> None:
-        with telling(f"set aside {self.path}"):
-            moved = record.set_aside(self.path, time.strftime("%Y%m%d-%H%M%S"))
-        if moved:
-            notices.say("the sweep %s begins anew: set aside as %s", self.name, moved[-1])
+        Raises:
+            StoreError: The disk refused.
+        """
+        self._ledger.flush()
 
-    def _meet_strangers(self, on_change: str) -> None:
-        count, first = len(self._strangers), next(iter(self._strangers))
-        known = len(self._states) - self._states.count(PENDING)
-        if on_change == "refuse":
-            raise SweepError(
-                f"{self.path} is the log of another sweep: {count} items in it are none of this "
-                f"one's, the first is {first!r}; {known} are. Nothing was changed. Give this sweep "
-                "a name= or checkpoint_path= of its own; or leave those results out with "
-                "on_change='continue'; or set the log aside with clean=True."
-            )
-        notices.say(
-            "%s: %d items in the log are none of this sweep's, and are left out; the first is %s",
-            self.name, count, first,
-        )  # fmt: skip
+    def close(self) -> None:
+        """Bring the log and its manifest to the disk, and let go of the files.
 
-    def _take(self, found: Lines) -> None:
-        get, states, starts = self._keys.index.get, self._states, self._starts
-        for key, kind, start in zip(found.keys, found.kinds, found.starts, strict=True):
-            place = get(key)
-            if place is None:
-                self._strangers[key] = None
-                continue
-            starts[place] = start
-            was_done = states[place] == DONE
-            if kind in "rps":
-                states[place] = DONE
-                self._left -= not was_done
-                continue
-            self._left += was_done
-            if kind == "e":
-                states[place] = FAILED
-            elif kind == "k":
-                kills = self._kills[place] = self._log.line_at(start)["killed"]
-                states[place] = ASIDE if kills >= MOST_KILLS else PENDING
-            else:
-                self._kills.pop(place, None)
-                states[place] = PENDING
+        Raises:
+            StoreError: The disk refused.
+        """
+        self._ledger.close()
 
-    def _in(self, *wanted: int) -> list[int]:
-        return [place for place, state in enumerate(self._states) if state in wanted]
+    def __enter__(self) -> Self:
+        return self
 
-    def _place(self, item: Any) -> int:
-        place = self._keys.index.get(self._keys.of(item))
-        if place is None:
-            raise SweepError(
-                f"{shown(item)} is none of the {len(self)} items of the sweep {self.name!r}. "
-                "Nothing was recorded."
-            )
-        return place
-
-    def _result_at(self, place: int) -> Any:
-        fields = self._log.line_at(self._starts[place])
-        if "result" in fields:
-            return fields["result"]
-        return payload.unpack(packed_in(self._log, fields, trusted=self._trust))
-
-    def _failure_at(self, place: int) -> Failure:
-        fields = self._log.line_at(self._starts[place])
-        why = fields.get("error") or {
-            "type": "WorkerKilled",
-            "text": f"the process that worked on it was killed {fields.get('killed')} times",
-            "traceback": "",
-        }
-        return Failure(
-            self._items[place],
-            self._keys.texts[place],
-            **why,
-            at=fields["at"],
-            is_set_aside=self._states[place] == ASIDE,
-        )
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
 
 def _check(key: object, durable: object, on_change: object) -> None:
@@ -354,6 +260,18 @@ def _check(key: object, durable: object, on_change: object) -> None:
     if on_change not in _CHANGES:
         listed = ", ".join(map(repr, _CHANGES))
         raise ConfigError(f"on_change={on_change!r} is unknown: choose one of {listed}")
+
+
+def _check_map(
+    function: object, retries: object, on_error: object, grace: Duration
+) -> tuple[int, float]:
+    if not callable(function):
+        raise ConfigError(f"map() takes a function of an item, not {function!r}")
+    if not isinstance(retries, int) or retries < 0:
+        raise ConfigError(f"retries={retries!r}: give a whole number, 0 or more")
+    if on_error not in ("record", "raise"):
+        raise ConfigError(f"on_error={on_error!r} is unknown: choose 'record' or 'raise'")
+    return retries, parse_seconds(grace, "grace")
 
 
 def _name(given: str | None, checkpoint_path: str | os.PathLike[str] | None) -> str:

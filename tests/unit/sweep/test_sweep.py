@@ -24,7 +24,7 @@ from resume.errors import (
 )
 from resume.store import layout
 from resume.sweep import ResumableSweep
-from resume.sweep.sweep import MOST_KILLS
+from resume.sweep.ledger import MOST_KILLS
 
 LOG = "grid.sweep.jsonl"
 MANIFEST = "grid.sweep.manifest.json"
@@ -197,14 +197,14 @@ def test_repr_is_live():
     sweep.record("a", 1)
     fail(sweep, "b")
     for _ in range(MOST_KILLS):
-        sweep._record_kill(2)
+        sweep._ledger.keep_kill(2)
 
     assert repr(sweep) == ("<ResumableSweep grid: 1 of 4 done, 1 failed, 1 pending, 1 set aside>")
 
 
 def fail(sweep, item, text="no luck"):
     why = {"type": "ValueError", "text": text, "traceback": "Traceback ..."}
-    sweep._record_failure(sweep._place(item), why, 0.5)
+    sweep._ledger.keep_failure(sweep._ledger.place(item), why, 0.5)
 
 
 def test_what_failed_is_tried_again_by_the_next_launch_only():
@@ -230,7 +230,7 @@ def test_an_item_that_kills_its_worker_is_set_aside():
     for time in range(MOST_KILLS):
         sweep = sweep_of()
         assert "c" in sweep.pending
-        assert sweep._record_kill(2) == time + 1
+        assert sweep._ledger.keep_kill(2) == time + 1
 
     again = sweep_of()
 
@@ -239,7 +239,7 @@ def test_an_item_that_kills_its_worker_is_set_aside():
     assert (failure.item, failure.type, failure.is_set_aside) == ("c", "WorkerKilled", True)
     assert "3 times" in failure.text
     again.record("c", 1)
-    again._record_kill(2)
+    again._ledger.keep_kill(2)
     assert sweep_of().completed == [1]
 
 
@@ -253,15 +253,17 @@ def test_a_retry_makes_an_item_pending_again(name):
         sweep.record("a", 1)
     else:
         for _ in range(MOST_KILLS):
-            sweep._record_kill(0)
-    with sweep._writing():
-        sweep._append(0, '"retry":1', 0, None)
+            sweep._ledger.keep_kill(0)
 
+    sweep.retry(["a"] if name == "result" else None)
+
+    assert sweep.pending == list("abcd")
+    sweep.retry()  # nothing has failed
     again = sweep_of()
 
     assert again.pending == list("abcd")
     assert again.failed == []
-    assert again._record_kill(0) == 1
+    assert again._ledger.keep_kill(0) == 1
 
 
 # --- the place ------------------------------------------------------------------------------------
@@ -423,6 +425,9 @@ def test_clean_sets_aside_what_was_there(caplog):
     assert again.pending == list("xyz")
     assert "begins anew: set aside as" in caplog.text
     assert 3 == sum(".aside-" in name for name in os.listdir())
+    again.record("x", 1)
+    sweep_of("xyz", clean=True)
+    assert 4 == sum(".aside-" in name for name in os.listdir())  # nothing was replaced
     caplog.clear()
     sweep_of(checkpoint_path="none", clean=True)
     assert caplog.text == ""

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+import socket
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -299,6 +303,70 @@ def test_a_disk_that_cannot_be_waited_for_is_told(three):
 
     assert seen.keys == ["a", "b", "c", "d"]
     assert opened(three)[1].keys == ["a", "b", "c", "d", "e"]
+
+
+class LocklessDisk(Disk):
+    """As a file system without locks; the claim that stands for one is its maker's."""
+
+    def wait_for_lock(self, descriptor):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+
+def test_without_locks_a_file_stands_for_the_lock(path):
+    """Several take turns, and none is left behind."""
+    logs = [opened(path, in_batches=True)[0] for _ in range(3)]
+    for log in logs:
+        log._disk = LocklessDisk()
+    threads = [
+        threading.Thread(target=lambda n=n, log=log: [add(log, f"{n} {m}") for m in range(20)])
+        for n, log in enumerate(logs)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    assert sorted(opened(path)[1].keys) == sorted(f"{n} {m}" for n in range(3) for m in range(20))
+    assert not path.with_name(f"{path.name}.lock").exists()
+
+
+def test_the_claim_of_a_dead_writer_is_taken_over(three):
+    claim = three.with_name(f"{three.name}.lock")
+    with subprocess.Popen([sys.executable, "-c", ""]) as child:
+        record = {"host": socket.gethostname(), "pid": child.pid, "since": 1.0}
+    claim.write_text(json.dumps(record))
+    log, _ = opened(three)
+    log._disk = LocklessDisk()
+
+    add(log, "d")
+
+    assert opened(three)[1].keys == ["a", "b", "c", "d"]
+    assert not claim.exists()
+
+
+def test_a_claim_that_was_taken_over_is_left_to_who_took_it(three):
+    """Its first holder slept for a minute amid a line."""
+    claim = three.with_name(f"{three.name}.lock")
+    log, _ = opened(three)
+    log._disk = LocklessDisk()
+
+    with log.writing():
+        claim.write_text(json.dumps({"host": "h", "pid": 1, "since": 1.0, "token": "another's"}))
+
+    assert claim.exists()
+
+
+class BrokenLockDisk(Disk):
+    def wait_for_lock(self, descriptor):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def test_a_lock_that_fails_otherwise_is_told(three):
+    log, _ = opened(three)
+    log._disk = BrokenLockDisk()
+
+    with pytest.raises(StoreError, match="input/output error"):
+        add(log, "d")
 
 
 class CountingDisk(Disk):

@@ -1,0 +1,126 @@
+"""The executors of `concurrent.futures`, and what is like them: how wide, and how to begin anew.
+
+A pool of processes is broken for good when one of its workers dies, and it does not say which item
+the worker had. So who makes the pool matters: an executor class, or any callable that makes an
+executor, can be asked for another; of a `ProcessPoolExecutor` one of the same kind is made.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import suppress
+from typing import Any
+
+from resume.errors import ConfigError
+
+_UNKNOWN_WIDTH = 64
+KILLED = frozenset({"KilledWorker", "WorkerCrashedError", "NodeDiedError"})
+"""Exceptions, by name, with which Dask and Ray tell that an item's worker died, again and again."""
+
+_SHUTDOWNS: tuple[dict[str, bool], ...] = ({"cancel_futures": True}, {"kill_workers": True}, {})
+"""How not to wait: of the standard library, of loky, of others."""
+
+
+class Pool:
+    """The executor of one launch, and those that come after it.
+
+    Args:
+        given: An executor, which stays its maker's; or a callable that makes one.
+    """
+
+    def __init__(self, given: Any) -> None:
+        self._make: Callable[[], Executor] | None = None
+        self._is_ours = False
+        if isinstance(given, Executor) or not callable(given):
+            self.executor = _checked(given)
+            if isinstance(given, ProcessPoolExecutor):
+                self._make = lambda: _like(given)
+        else:
+            self._make = lambda: _checked(given())
+            self.executor = self._make()
+            self._is_ours = True
+
+    @property
+    def width(self) -> int:
+        """Items that are given out at once: one for each worker, and one that waits."""
+        return _workers(self.executor) + 1
+
+    @property
+    def crosses(self) -> bool:
+        """Whether it is the standard library's pool of processes, of which we can make more."""
+        return isinstance(self.executor, ProcessPoolExecutor)
+
+    @property
+    def lanes(self) -> int:
+        """Items that can be tried at once, each in a pool of its own."""
+        return _workers(self.executor) if self.crosses else 1
+
+    def renew(self) -> bool:
+        """Make another executor in place of the broken one; False where nobody knows how."""
+        if self._make is None:
+            return False
+        if self._is_ours:
+            end(self.executor)
+        self.executor = self._make()
+        self._is_ours = True
+        return True
+
+    def lane(self) -> Executor | None:
+        """A pool for one item that may kill its worker, to be ended by `end`; None: none is made.
+
+        Then the item is to be given to the executor when nothing else is in it.
+        """
+        return _like(self.executor, workers=1) if self.crosses else None
+
+    def close(self, *, at_once: bool) -> None:
+        """End what is ours; *at_once*: without waiting for what runs."""
+        if not self._is_ours:
+            return
+        if at_once:
+            end(self.executor)
+        else:
+            self.executor.shutdown()
+
+
+def _checked(given: Any) -> Executor:
+    if not callable(getattr(given, "submit", None)):
+        raise ConfigError(
+            f"executor={given!r} is no executor: give one with submit(), as ThreadPoolExecutor(4), "
+            "ProcessPoolExecutor(4) or client.get_executor() of Dask; or a callable that makes one"
+        )
+    return given  # type: ignore[no-any-return]
+
+
+def _workers(executor: Any) -> int:
+    workers = getattr(executor, "_max_workers", None)
+    if isinstance(workers, int) and workers > 0:
+        return workers
+    client: Any = getattr(executor, "_client", None)  # of Dask: its workers come and go
+    if callable(getattr(client, "nthreads", None)):
+        return max(1, 2 * int(sum(client.nthreads().values())))
+    return _UNKNOWN_WIDTH
+
+
+def _like(pool: Any, workers: int | None = None) -> ProcessPoolExecutor:
+    """Return a pool of the same kind: there is no public way to ask one what it was made of."""
+    return ProcessPoolExecutor(
+        workers or getattr(pool, "_max_workers", None) or os.cpu_count(),
+        mp_context=getattr(pool, "_mp_context", None),
+        initializer=getattr(pool, "_initializer", None),
+        initargs=getattr(pool, "_initargs", ()),
+    )
+
+
+def end(executor: Any) -> None:
+    """Shut down without waiting, and stop the workers of a pool of processes."""
+    workers = getattr(executor, "_processes", None) or {}
+    running = list(workers.values()) if isinstance(executor, ProcessPoolExecutor) else []
+    for options in _SHUTDOWNS:
+        with suppress(TypeError):  # no such option
+            executor.shutdown(wait=False, **options)
+            break
+    for worker in running:
+        with suppress(OSError, ValueError):  # it has ended
+            worker.kill()

@@ -1,0 +1,184 @@
+"""Sweeps over processes, parent and workers killed by SIGKILL at random moments."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from processes import environment
+
+from resume.sweep import ResumableSweep
+
+PROGRAM = """
+import os, sys, time
+from concurrent.futures import ProcessPoolExecutor
+from resume import ResumableSweep
+
+def work(n):
+    with open(f"begun/{n}", "a") as out:
+        out.write("x")
+    time.sleep(0.002 + n % 7 / 1000)
+    return [n, (n / 7, "x" * (n % 50))]
+
+if __name__ == "__main__":
+    sweep = ResumableSweep(range(int(sys.argv[1])), checkpoint_path="grid")
+    print("begun", flush=True)
+    sweep.map(work, ProcessPoolExecutor if sys.argv[2] == "processes" else None)
+"""
+
+
+def expected(n):
+    return [n, (n / 7, "x" * (n % 50))]
+
+
+def begin(folder, items, how):
+    """A launch of the program, running."""
+    program = folder / "program.py"
+    if not program.exists():
+        program.write_text(PROGRAM)
+        (folder / "begun").mkdir()
+    with (folder / "stderr").open("a") as stderr:
+        launch = subprocess.Popen(
+            [sys.executable, str(program), str(items), how],
+            cwd=folder,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        )
+    assert launch.stdout.readline() in ("begun\n", "")
+    return launch
+
+
+def children_of(pid):
+    """Process ids of the workers of *pid*."""
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def end(launch):
+    launch.stdout.close()
+    return launch.wait(timeout=100)
+
+
+def kill_workers_and_parents(folder, items, kills, rng):
+    """Kill a worker, now and then the parent, until so many have been killed; how many parents."""
+    killed = parents = 0
+    launch = begin(folder, items, "processes")
+    while killed < kills:
+        time.sleep(rng.random() * 0.15)
+        if launch.poll() is not None:
+            break
+        workers = children_of(launch.pid)
+        parent = rng.random() < 0.4 or not workers
+        try:
+            os.kill(launch.pid if parent else rng.choice(workers), signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+        killed += 1
+        if parent:
+            parents += 1
+            assert end(launch) == -9
+            launch = begin(folder, items, "processes")
+    assert end(launch) in (0, -9)
+    return killed
+
+
+def check_whole(folder, items, how):
+    """Run to the end: every item is in the log exactly once, with its result."""
+    launch = begin(folder, items, how)
+    assert end(launch) == 0, (folder / "stderr").read_text()[-3000:]
+    sweep = ResumableSweep(range(items), checkpoint_path=folder / "grid")
+    assert [f for f in sweep.failed if f.is_set_aside] == []
+    assert list(sweep.completed) == [expected(n) for n in range(items)]
+    lines = [json.loads(x) for x in (folder / "grid.sweep.jsonl").read_text().splitlines()[1:]]
+    counts = Counter(line["key"] for line in lines if "pickle" in line)
+    assert counts == {str(n): 1 for n in range(items)}
+    assert not (folder / "grid.sweep.jsonl.claims").exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds workers through /proc")
+@pytest.mark.parametrize(
+    ("items", "kills"), [(120, 5), pytest.param(500, 50, marks=pytest.mark.slow)]
+)
+@pytest.mark.timeout(600)
+def test_workers_and_parents_killed_every_item_is_recorded_once(tmp_path, items, kills):
+    """As if nobody had killed anything; nothing is set aside by accident."""
+    rng = random.Random(os.environ.get("SWEEP_SEED", "1"))
+
+    killed = kill_workers_and_parents(tmp_path, items, kills, rng)
+
+    assert killed > 0
+    check_whole(tmp_path, items, "processes")
+
+
+@pytest.mark.parametrize(
+    ("items", "kills"), [(150, 4), pytest.param(500, 30, marks=pytest.mark.slow)]
+)
+@pytest.mark.timeout(600)
+def test_four_launches_of_one_sweep_killed_at_random(tmp_path, items, kills):
+    """No item is worked on more often than kills explain, and none is lost."""
+    rng = random.Random(os.environ.get("SWEEP_SEED", "1"))
+    launches = [begin(tmp_path, items, "serial") for _ in range(4)]
+    killed = 0
+    while killed < kills and any(launch.poll() is None for launch in launches):
+        time.sleep(rng.random() * 0.1)
+        which = rng.randrange(4)
+        if launches[which].poll() is None:
+            launches[which].kill()
+            killed += end(launches[which]) == -9
+            launches[which] = begin(tmp_path, items, "serial")
+    for launch in launches:
+        assert end(launch) == 0, (tmp_path / "stderr").read_text()[-3000:]
+
+    check_whole(tmp_path, items, "serial")
+    begun = [len((tmp_path / "begun" / str(n)).read_text()) for n in range(items)]
+    assert killed > 0
+    assert sum(begun) - items <= killed  # one item in hand for each that was killed
+
+
+def test_workers_end_with_their_killed_parent(tmp_path):
+    """Else they would work on what the next launch takes up."""
+    (tmp_path / "program.py").write_text(
+        "import os, time\n"
+        "from concurrent.futures import ProcessPoolExecutor\n"
+        "from resume import ResumableSweep\n"
+        "def work(n):\n"
+        "    print(os.getpid(), flush=True)\n"
+        "    time.sleep(600)\n"
+        "if __name__ == '__main__':\n"
+        "    ResumableSweep(range(2), name='s').map(work, lambda: ProcessPoolExecutor(2))\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "program.py"], cwd=tmp_path, env=environment(), stdout=subprocess.PIPE
+    ) as launch:
+        workers = [int(launch.stdout.readline()) for _ in range(2)]
+        launch.kill()
+
+        # their end of the pipe is closed when the last of them is gone
+        assert launch.stdout.read() == b""
+    assert all(not is_running(pid) for pid in workers)
+
+
+def is_running(pid):
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        state = Path(f"/proc/{pid}/stat")
+        if state.exists() and state.read_text().rpartition(")")[2].split()[0] == "Z":
+            return False
+        time.sleep(0.02)
+    return True
