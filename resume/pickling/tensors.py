@@ -83,6 +83,12 @@ def is_tensor(thing: Any) -> bool:
     return torch is not None and isinstance(thing, torch.Tensor) and _is_plain(thing)
 
 
+def is_tensor_type(kind: type) -> bool:
+    """Whether things of this type are tensors of whatever kind."""
+    torch = _torch()
+    return torch is not None and issubclass(kind, torch.Tensor)
+
+
 def _is_plain(thing: Any) -> bool:
     torch = _torch()
     return (
@@ -130,6 +136,60 @@ def look(kind: type) -> Reducer | None:
     if issubclass(kind, torch.Generator):
         return _generator
     return reducer_of(kind)
+
+
+# ---------------------------------------------------------------- graphs
+
+
+def has_open_graph(thing: Any) -> bool:
+    """Whether `backward()` on the tensor *thing* could still reach what it was computed of.
+
+    The nearest node that kept values for it tells: `backward()` lets them go. Where none has kept
+    any, as in a sum, the graph may be gone through any number of times.
+    """
+    nodes = [] if thing.grad_fn is None else [thing.grad_fn]
+    seen = {None, *nodes}
+    while nodes:
+        kept = [_is_kept(each) for node in nodes for each in _saved_by(node)]
+        if any(each is not None for each in kept):
+            return True in kept
+        inner = {inner for node in nodes for inner, _ in node.next_functions} - seen
+        seen |= inner
+        nodes = list(inner)
+    return thing.grad_fn is not None
+
+
+def _saved_by(node: Any) -> list[Any]:
+    """What a node of a graph keeps for `backward()`, as it keeps it: nothing is computed anew."""
+    kind = type(node)
+    names = _RAW.get(kind)
+    if names is None:
+        names = _RAW[kind] = [name for name in dir(kind) if name.startswith("_raw_saved_")]
+    found: list[Any] = []
+    for name in names:
+        try:
+            kept = getattr(node, name)
+        except RuntimeError:  # a function of the program's: gone through, if it kept any or not
+            continue
+        found += kept if isinstance(kept, tuple) else [kept]
+    return found
+
+
+_RAW: dict[type, list[str]] = {}
+"""By type of a node: attributes that hold what it keeps."""
+
+
+def _is_kept(saved: Any) -> bool | None:
+    """Whether what a node keeps is still there; None where there never was anything."""
+    if not hasattr(saved, "unpack_hook"):
+        return True  # torch before 2.8 does not tell
+    if saved.data is not None or saved.unpack_hook is not None:
+        return True
+    try:
+        saved.unpack()  # without a hook: nothing of the program's runs
+    except RuntimeError:
+        return False
+    return None
 
 
 # ---------------------------------------------------------------- memory

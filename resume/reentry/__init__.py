@@ -13,7 +13,8 @@ of records again. It writes nothing: a state goes to disk by the engine, like an
 - `reducers.py`: functions, generators and classes of the program in the one graph; `classes.py`,
   `files.py`, `caches.py`, `things.py`, `tracebacks.py`: what pickle does not bring back as it was.
 - `roots.py`: the program's state as named roots, and the account of them; `names.py`: which names
-  are state; `fates.py`: what becomes of a variable that cannot be saved.
+  are state; `fates.py`: what becomes of a variable that cannot be saved; `waiting.py`: of what
+  can be, soon.
 - `given.py`: what definitions read when they run again.
 - `process.py`: what is set in the process; `beginning.py`: since the program began; `loggers.py`,
   `at_exit.py`, `standard_input.py`: what `logging` and `atexit` were told, and what was read.

@@ -17,7 +17,8 @@ from typing import Any
 
 from resume.errors import UnpicklableError
 from resume.reentry.program import LoadedModule, Program
-from resume.reentry.records import FrameRecord
+from resume.reentry.records import FrameRecord, Postponed
+from resume.reentry.waiting import OPEN_GRAPH
 from resume.rewrite import Reads, Suspension
 from resume.types import Skipped
 
@@ -40,6 +41,7 @@ def fates_of_local(
 
     Raises:
         UnpicklableError: It is read again, and nothing can make it again.
+        Postponed: It is read again, and can be saved soon.
     """
     rewritten = program[record.module].rewritten
     managers = rewritten.managers(record.block, record.position)
@@ -50,6 +52,8 @@ def fates_of_local(
     is_shared = name in record.cells
     if not is_shared and not rewritten.reads(record.block, where).may_read(name):
         return {name: Fate.DROPPED}
+    if skip.why == OPEN_GRAPH:
+        raise Postponed(OPEN_GRAPH)
     by_with = _bound_by(managers, name)
     if by_with and not _keeps_what_was_done(value):
         return by_with
@@ -78,12 +82,15 @@ def fate_of_global(
 
     Raises:
         UnpicklableError: It is read again, and nothing can make it again.
+        Postponed: It is read again, and can be saved soon.
     """
     rewritten = module.rewritten
     others = [each.rewritten.reads_anywhere() for each in program if each is not module]
     is_seen = any(name in reads.attributes or "*" in reads.attributes for reads in others)
     if not is_seen and not any(reads.may_read(name) for reads in _readers(module, frame)):
         return {name: Fate.DROPPED}
+    if skip.why == OPEN_GRAPH:
+        raise Postponed(OPEN_GRAPH)
     by_with = {} if frame is None else _bound_by(rewritten.managers(0, frame.position), name)
     if by_with and not _keeps_what_was_done(value):
         return by_with

@@ -37,6 +37,7 @@ from resume.reentry import (
     loggers,
     parameters,
     things,
+    waiting,
 )
 from resume.reentry.classes import reduce_class
 from resume.reentry.contexts import acts_on_process
@@ -94,7 +95,7 @@ class Taking:
             found: Reducer = own.get(kind, self._class)
             return found
         own_look = loggers.look(kind, is_ours=self.program.is_own(kind.__module__))
-        return own_look or things.look(kind, self.program.is_own)
+        return waiting.look(kind) or own_look or things.look(kind, self.program.is_own)
 
     # -- functions
 

@@ -27,6 +27,8 @@ from resume.reentry.names import ModuleNames, Names
 from resume.reentry.program import LoadedModule, Program
 from resume.reentry.records import FrameRecord, Postponed
 from resume.reentry.reducers import Taking, parted, plain_fields
+from resume.reentry.waiting import OPEN_GRAPH, OPEN_TRANSACTION
+from resume.reentry.waiting import reason_for as waiting_for
 from resume.types import Skipped
 
 CELLS = ".cells"
@@ -77,6 +79,8 @@ class ProgramState:
         self._modules = modules
         self._known: dict[tuple[str, int, str], tuple[type, Skipped]] = {}
         """By module, block and variable: type of what could not be saved, and why."""
+        self._passing: dict[tuple[str, int, str], Skipped] = {}
+        """The same, of what this save alone cannot save."""
         self._giving = Giving(program)
         self._emptied: list[Any] = []
         """Caches of functions (`lru_cache`) that hold what cannot be saved: they begin anew."""
@@ -95,7 +99,14 @@ class ProgramState:
         Raises:
             UnpicklableError: A variable that is needed was unsavable before, and still is.
             UnsupportedCodeError: A definition of the program could not run again.
+            Postponed: A variable that is needed cannot be saved yet.
         """
+        self._passing.clear()
+        return self._take(frames, running)
+
+    def _take(
+        self, frames: Sequence[FrameRecord], running: Mapping[int, FrameRecord] | None
+    ) -> Taken:
         fates: Fates = {}
         for depth, record in enumerate(frames):
             for name, value in [*record.values.items(), *_contents(record)]:
@@ -120,10 +131,10 @@ class ProgramState:
 
         Raises:
             UnpicklableError: One of them is needed, and nothing can make it again.
-            Postponed: One of them is lost if it is made again now.
+            Postponed: One of them is needed, and cannot be saved yet.
         """
-        if any(skip.why == things.OPEN_TRANSACTION for skip in skipped):
-            raise Postponed(things.OPEN_TRANSACTION)
+        if any(skip.why == OPEN_TRANSACTION for skip in skipped):
+            raise Postponed(OPEN_TRANSACTION)
         # what a cache was called with, a frame has among its variables, too
         own = [skip for skip in skipped if not skip.name.endswith(KEEPING)]
         missed = [skip for skip in own if _can_be_missed(skip.name)]
@@ -132,7 +143,7 @@ class ProgramState:
         full = [taken.roots[skip.name] for skip in failed]
         if emptied := [each for each in full if isinstance(each, caches.KIND)]:
             self._emptied += emptied
-            return self.take(frames, running)
+            return self._take(frames, running)
         # What a cell holds comes first: functions over it can be saved when it is left out.
         for skip in [skip for skip in failed if _is_in_cell(skip, taken, frames)] or failed:
             if skip.name not in taken.places:
@@ -140,17 +151,23 @@ class ProgramState:
             place, name = taken.places[skip.name]
             value = taken.roots[skip.name]
             if isinstance(place, str):
-                self._known[place, 0, name] = type(value), skip
+                variable = place, 0, name
             else:
-                record = frames[place]
-                self._known[record.module, record.block, name] = type(value), skip
-        return self.take(frames, running)
+                variable = frames[place].module, frames[place].block, name
+            if skip.why == OPEN_GRAPH:
+                self._passing[variable] = skip
+            else:
+                self._known[variable] = type(value), skip
+        return self._take(frames, running)
 
     def _skip(self, module: str, block: int, name: str, value: Any) -> Skipped | None:
+        why = waiting_for(value)
+        if why == OPEN_TRANSACTION:
+            raise Postponed(why)
+        if why:
+            return Skipped(name, name, type(value).__qualname__, why, "")
         kind, skip = self._known.get((module, block, name), (None, None))
-        if skip is not None and things.is_in_transaction(value):
-            raise Postponed(things.OPEN_TRANSACTION)
-        return skip if kind is type(value) else None
+        return skip if kind is type(value) else self._passing.get((module, block, name))
 
     # -- what becomes of what cannot be saved
 
@@ -258,6 +275,8 @@ def _can_be_missed(root: str) -> bool:
 
 
 def _unplaced(skip: Skipped) -> Exception:
+    if skip.why == OPEN_GRAPH:
+        return Postponed(OPEN_GRAPH)
     return UnpicklableError(
         f"cannot save {skip.path.lstrip('.')} (a {skip.type}): {skip.why}. Nothing was written, "
         "and the program runs on"

@@ -7,7 +7,6 @@ import decimal
 import gc
 import itertools
 import re
-import sys
 import threading
 import types
 from collections.abc import Callable, Collection
@@ -40,32 +39,6 @@ def look(kind: type, is_own: Callable[[str], bool]) -> Reducer | None:
     if _makes_its_own(kind, is_own):
         return _bare_instance
     return _instance if _answers_for_all(kind) else None
-
-
-OPEN_TRANSACTION = "a database has changes that are not committed"
-
-
-def is_connection(kind: type) -> bool:
-    """Whether *kind* is one of `sqlite3`, told without an import of it."""
-    known = sys.modules.get("sqlite3")
-    return known is not None and issubclass(kind, known.Connection)
-
-
-def reduce_connection(_session: Session, thing: Any) -> Any:
-    """Let the core tell that no connection can be saved, and that one is in a transaction."""
-    if is_in_transaction(thing):
-        raise Unsavable(OPEN_TRANSACTION)
-    return NotImplemented
-
-
-def is_in_transaction(thing: Any) -> bool:
-    """Whether it is a connection that, made again, would know nothing of what it was told."""
-    if not is_connection(type(thing)):
-        return False
-    try:
-        return bool(thing.in_transaction)
-    except sys.modules["sqlite3"].ProgrammingError:  # it is closed
-        return False
 
 
 def inherits_reduce(kind: type, base: type) -> bool:
