@@ -23,6 +23,7 @@ from resume.place import folder_meant
 from resume.points import ignore, listen
 from resume.reentry import beginning
 from resume.script.options import NoSaving, Running, RunOptions
+from resume.triggers import hidden
 from resume.triggers.signals import subscribe
 from resume.triggers.signs import may_have_deadline
 from resume.units import parse_seconds
@@ -125,9 +126,9 @@ class ScriptSaving(NoSaving):
 
     def begin(self, code: CodeType, running: Running) -> CodeType:
         """Go on from the saved state, or from the beginning."""
-        # before the beginning is noted: what was there then is no state of the program
         self._signals = subscribe(self, delivers=False)
         self.asking.add(self._signals)
+        hidden.hide()
         self._running = running
         self._watch_the_clock()
         self.asking.wake = self._wake
@@ -293,6 +294,7 @@ class ScriptSaving(NoSaving):
     def ended(self, raised: BaseException | None) -> None:
         """Remove what is saved, if the program ended well."""
         ignore(self._at_call)
+        hidden.show()
         is_good = raised is None or (isinstance(raised, SystemExit) and raised.code in (None, 0))
         if self._execution is not None and is_good:
             self._execution.finish()

@@ -80,6 +80,8 @@ class Interruption:
         self._in_pipe = _thread.allocate_lock()
         self._has_said = _thread.allocate_lock()
         self._has_said.acquire()
+        self._gone = _thread.allocate_lock()
+        self._gone.acquire()
         self._thread: threading.Thread | None = None
 
     @property
@@ -102,6 +104,7 @@ class Interruption:
             _thread.start_new_thread(self._start, ())
         except RuntimeError:  # no thread can be had: it goes without
             self._has_said.release()
+            self._gone.release()
 
     def _made_pipe(self) -> tuple[int, int] | None:
         try:
@@ -143,8 +146,10 @@ class Interruption:
         self.is_over = True
         self._nudge()
         thread = self._thread
-        if thread is not None and thread.ident != _thread.get_ident():
-            thread.join(_WAIT_S)
+        if thread is not None and thread.ident == _thread.get_ident():
+            return
+        if self._gone.acquire(timeout=_WAIT_S) and self._thread is not None:
+            self._thread.join(_WAIT_S)
 
     def drop(self) -> None:
         """In a forked child: there is no thread, and the pipe is the parent's."""
@@ -189,8 +194,12 @@ class Interruption:
 
         thread = threading.Thread(target=self._run, name="resume-interrupt", daemon=True)
         self._thread = thread
-        with contextlib.suppress(RuntimeError):
+        try:
             thread.start()
+        except RuntimeError:  # the system has none, or the program ends
+            self._thread = None
+            self._has_said.release()
+            self._gone.release()
 
     def _run(self) -> None:
         try:
@@ -199,6 +208,7 @@ class Interruption:
             self._wait()
         finally:
             self._close_pipe()
+            self._gone.release()
 
     def _close_pipe(self) -> None:
         if self._wakes:

@@ -28,9 +28,11 @@ from types import FrameType
 from typing import Any, Protocol
 
 from resume.errors import Preempted
+from resume.interpreter import unseen
 from resume.triggers.asked import Asked, Leave
 from resume.triggers.interruption import Interruption
 
+_get, _set = _signal.getsignal, _signal.signal
 USUAL: tuple[int, ...] = (_signal.SIGINT, _signal.SIGTERM)
 
 
@@ -95,7 +97,8 @@ class Subscription:
 
 
 _subscriptions: list[Subscription] = []
-_before: dict[int, Any] = {}
+_process = 0
+before: dict[int, Any] = {}
 """What was there before, by signal: those that are ours now."""
 _put_back: dict[int, Any] = {}
 """What was put back because a program was about to be left."""
@@ -123,6 +126,8 @@ def subscribe(
         delivers: A signal that no safe point came for acts as ever when the run is over.
     """
     subscription = Subscription(run, numbers, exit_code, in_main=in_main, delivers=delivers)
+    global _process  # noqa: PLW0603
+    _process = os.getpid()
     _subscriptions.append(subscription)
     if in_main:
         _take(numbers)
@@ -134,88 +139,102 @@ def subscribe(
 
 def _take(numbers: Collection[int]) -> None:
     for number in numbers:
-        there = _signal.getsignal(number)
+        there = _get(number)
         if there is on_signal or there is None or there == _signal.SIG_IGN:
             continue  # None: not set from Python, and nobody could put it back
-        _before[number] = there
-        _signal.signal(number, on_signal)
+        before[number] = there
+        _set(number, on_signal)
         _put_back.pop(number, None)
 
 
 def _take_again() -> None:
     """Take those that are still as we have put them back."""
-    again = [n for n, there in _put_back.items() if _signal.getsignal(n) == there]
+    again = [n for n, there in _put_back.items() if _get(n) == there]
     _put_back.clear()
-    _take([number for number in again if number in _needed()])
+    _take([number for number in again if number in needed()])
 
 
-def _needed() -> set[int]:
+def needed() -> set[int]:
+    """Signals that a run of the main thread wants."""
     live = [one for one in _subscriptions if one.run() is not None]
     return {number for one in live if one.in_main for number in one.numbers}
 
 
 def _put_back_unneeded() -> None:
-    needed = _needed()
-    for number in [number for number in _before if number not in needed]:
+    still = needed()
+    for number in [number for number in before if number not in still]:
         _return(number)
 
 
 def _return(number: int) -> None:
     try:
-        if _signal.getsignal(number) is on_signal:
-            _signal.signal(number, _before[number])
-        _before.pop(number, None)
+        if _get(number) is on_signal:
+            _set(number, before[number])
+        before.pop(number, None)
     except ValueError:
         return  # another thread: until the next chance the handler passes all on
 
 
 def _return_all() -> None:
-    for number in [*_before]:
-        _put_back[number] = _before[number]
+    for number in [*before]:
+        _put_back[number] = before[number]
         _return(number)
 
 
-def on_signal(number: int, frame: FrameType | None) -> None:
+@unseen
+def on_signal(number, frame):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 # pragma: no cover
     """Ask for a save, or do what was done before. Pickled by reference: programs may hold it."""
+    earlier = _heard(number)
+    if earlier is not None:
+        earlier(number, frame)
+
+
+def _heard(number: int) -> Callable[[int, FrameType | None], Any] | None:
+    """Return what is to be called now; None: nothing."""
     global _interruption, _second  # noqa: PLW0603
     interruption = _interruption
+    if os.getpid() != _process:  # a child amid its fork
+        return _to_act(number)
     if interruption is not None:
-        earlier = _earlier(number)
+        earlier = _to_act(number)
         interruption.second(monotonic())
         _interruption, _second = None, interruption
         _return_all()
-        _act(number, frame, earlier)
-        return
+        return earlier
     now = monotonic()
     runs = [(one, one.run()) for one in _subscriptions.copy() if number in one.numbers]
     able = [(one, run) for one, run in runs if run is not None and run.can_save()]
-    if any(run.expects_save(now) for one, run in able if one.in_main):
-        _interruption = interruption = Interruption(number, now)
-        for one, run in able:
-            asked = _asked(one, interruption)
-            interruption.asks(one, run, asked)
-            run.ask(asked)
-        interruption.watch(_is_ours)
-    else:
-        _act(number, frame, _earlier(number))
+    if not any(run.expects_save(now) for one, run in able if one.in_main):
+        return _to_act(number)
+    _interruption = interruption = Interruption(number, now)
+    for one, run in able:
+        asked = _asked(one, interruption)
+        interruption.asks(one, run, asked)
+        run.ask(asked)
+    interruption.watch(_is_ours)
+    return None
+
+
+def _to_act(number: int) -> Callable[[int, FrameType | None], Any] | None:
+    earlier = earlier_of(number)
+    if earlier == _signal.SIG_DFL:
+        return _act_by_default
+    return earlier if callable(earlier) else None
+
+
+def _act_by_default(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    _set(number, _signal.SIG_DFL)
+    os.kill(os.getpid(), number)
 
 
 def _is_ours(number: int) -> bool:
-    return _signal.getsignal(number) is on_signal
+    return _get(number) is on_signal
 
 
-def _earlier(number: int) -> Any:
+def earlier_of(number: int) -> Any:
+    """What was there before us."""
     usual = _signal.default_int_handler if number == _signal.SIGINT else _signal.SIG_DFL
-    return _before.get(number, usual)
-
-
-def _act(number: int, frame: FrameType | None, earlier: Any) -> None:
-    """Do what would have been done without us."""
-    if callable(earlier):
-        earlier(number, frame)
-    elif earlier == _signal.SIG_DFL:
-        _signal.signal(number, earlier)
-        os.kill(os.getpid(), number)
+    return before.get(number, usual)
 
 
 # -- leaving
@@ -234,7 +253,7 @@ def _leave(interruption: Interruption) -> None:
     """Put all back, and let a handler of the program's own have its say: it may raise."""
     global _interruption  # noqa: PLW0603
     _interruption = None
-    earlier = _earlier(interruption.number)
+    earlier = earlier_of(interruption.number)
     _return_all()
     interruption.end()
     if callable(earlier) and earlier is not _signal.default_int_handler:
@@ -262,6 +281,25 @@ def _end_of_run(one: Subscription) -> None:
         interruption.deliver()
 
 
+_mask: set[int] | None = None
+"""What was blocked before a fork."""
+
+
+def _before_fork() -> None:
+    # What comes to the child before its hooks have run would go to a handler that is the parent's,
+    # and the interpreter forgets it: a pool waits for ever for a worker that it has told to end.
+    global _mask  # noqa: PLW0603
+    if before:
+        _mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, [*before])
+
+
+def _after_fork_in_parent() -> None:
+    global _mask
+    mask, _mask = _mask, None
+    if mask is not None:
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
+
+
 def _after_fork_in_child() -> None:
     global _interruption, _second  # noqa: PLW0603
     for interruption in (_interruption, _second):
@@ -271,7 +309,12 @@ def _after_fork_in_child() -> None:
     _subscriptions.clear()
     _put_back_unneeded()
     _put_back.clear()
+    _after_fork_in_parent()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_after_fork_in_child,
+    )

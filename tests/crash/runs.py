@@ -8,7 +8,12 @@ import numpy as np
 
 from resume.store import Store
 
-USUAL = {"folder": "store", "exclude": ["disk", "writing", "caplog", "caught", "seen", "notes"]}
+USUAL = {
+    "folder": "store",
+    "exclude": ["disk", "writing", "caplog", "caught", "seen", "notes"],
+    "signals": (),
+}
+"""A Ctrl-C is an ordinary one: it may come amid a save."""
 SOON = {"rate": 0.001, **USUAL}
 """Saves by time, at nearly every safe point."""
 

@@ -338,8 +338,16 @@ SCRIPTS = {
         signal.signal(signal.SIGUSR1, handler)
         os.kill(os.getpid(), signal.SIGUSR1)
         print([signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGPROF)])
+        before = signal.signal(signal.SIGTERM, handler)
+        print(before, signal.getsignal(signal.SIGTERM) is handler)
+        os.kill(os.getpid(), signal.SIGTERM)
+        print(signal.signal(signal.SIGTERM, before) is handler, signal.getsignal(signal.SIGTERM))
+        try:
+            signal.signal(999, handler)
+        except ValueError as why:
+            print(why)
         """,
-    "a death by a signal": "import os, signal\nos.kill(os.getpid(), signal.SIGTERM)\n",
+    "a death by a signal": "import os, signal\nos.kill(os.getpid(), signal.SIGALRM)\n",
     "its own file is missing afterwards": """
         import atexit
         atexit.register(lambda: print("__file__" in globals(), "__cached__" in globals()))

@@ -435,6 +435,25 @@ def test_a_forked_child_has_the_earlier_handler(host):
     assert status == 0
 
 
+def test_a_signal_to_a_child_that_is_just_forked_is_not_lost():
+    """A pool that ends at once sends SIGTERM to workers that have not begun yet, and waits."""
+    with handler(signal.SIG_DFL):
+        run = Fake(expects=False)
+        subscription = subscribe(run, (NUMBER,))
+        ends = set()
+        for _ in range(50):
+            child = os.fork()
+            if child == 0:
+                signal.alarm(20)
+                while True:
+                    signal.pause()
+            os.kill(child, NUMBER)
+            ends.add(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        subscription.close()
+
+    assert ends == {-NUMBER}
+
+
 # -- the wakeup of the interpreter
 
 
