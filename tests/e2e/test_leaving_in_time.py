@@ -42,18 +42,19 @@ while done < int(sys.argv[1]):
 print("result", total)
 """
 WAYS = {
-    "plain": lambda most, before_end: ["fit.py", most, before_end],
-    "run": lambda most, before_end: [
-        *("-m", "resume", "run", "--before-end", before_end, "--rate", "1000", "fit.py", most)
+    "plain": lambda most, before_end, *_: ["fit.py", most, before_end],
+    "run": lambda most, before_end, *more: [
+        *("-m", "resume", "run", "--before-end", before_end, "--rate", "1000", *more),
+        *("fit.py", most),
     ],
 }
 MANY = 10**9
 """Iterations that no test waits for."""
 
 
-def start(way, most, before_end, **environment):
+def start(way, most, before_end, *more, **environment):
     Path("fit.py").write_text(PLAIN if way == "plain" else SCRIPT, encoding="utf-8")
-    words = [sys.executable, *WAYS[way](str(most), before_end)]
+    words = [sys.executable, *WAYS[way](str(most), before_end, *more)]
     return subprocess.Popen(
         words,
         env={**os.environ, **environment},
@@ -64,8 +65,8 @@ def start(way, most, before_end, **environment):
     )
 
 
-def run(way, most, before_end="5m", **environment):
-    with start(way, most, before_end, **environment) as child:
+def run(way, most, before_end="5m", *more, **environment):
+    with start(way, most, before_end, *more, **environment) as child:
         out, err = child.communicate(timeout=120)
     return child.returncode, out, err
 
@@ -83,7 +84,7 @@ def done_by(manifest):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_saved_and_gone_before_the_end_of_the_job(way):
-    """The scheduler tells the end: the program leaves ahead of it, and a rerun goes on."""
+    """The scheduler tells the end: the program leaves ahead of it. A rerun without one goes on."""
     end = int(time.time()) + 60
 
     code, out, err = run(way, MANY, "59s", SLURM_JOB_END_TIME=str(end))
@@ -96,7 +97,8 @@ def test_saved_and_gone_before_the_end_of_the_job(way):
     assert "⏱ wall clock: " in err or "⚠ wall clock: " in err
     assert "fit: saved as generation 1 (SLURM_JOB_END_TIME: " in err
     most = done_by(manifest) + 5
-    code, out, err = run(way, most)
+    without = {"RESUME_DEADLINE": "none" if way == "plain" else "1"}
+    code, out, err = run(way, most, "5m", "--deadline", "none", **without)
     assert (code, out) == (0, f"result {sum(k * k for k in range(1, most + 1))}\n"), err
 
 

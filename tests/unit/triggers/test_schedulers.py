@@ -165,11 +165,11 @@ TORQUE = """Job Id: 12.head
     Job_Name = fit
     resources_used.walltime = 00:10:00
     Resource_List.walltime = 02:30:00
-    Variable_List = PBS_O_HOME=/home/a,
-\tPBS_O_LANG=C,WALLTIME=1,
-\tResource_List.walltime=00:00:01
     start_time = Tue Feb 19 12:47:56 2019
     Walltime.Remaining = 8598
+    Variable_List = PBS_O_HOME=/home/a,
+\tPBS_O_LANG=C,WALLTIME=1,
+\tWalltime.Remaining=1
 """
 
 
