@@ -204,6 +204,18 @@ def test_a_process_that_is_gone():
     assert clocks.outermost_with("NO_SUCH=1") == process_began()
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc tells of other processes")
+def test_the_outermost_process_of_a_job():
+    """The parents are gone up as long as they bear the mark."""
+    with open(f"/proc/{os.getppid()}/environ", "rb") as file:  # noqa: PTH123
+        mark = file.read().split(b"\0")[0].decode()
+
+    began = clocks.outermost_with(mark)
+
+    assert 0 < began <= clocks.began_of(str(os.getppid())) <= process_began()
+    assert not clocks._bears(999999999, mark.encode())
+
+
 def test_the_clock_without_a_name_of_its_own(monkeypatch):
     monkeypatch.setattr(clocks, "_SINCE_BOOT", None)
 
