@@ -292,9 +292,9 @@ def test_the_sockets_of_a_child_are_closed(asked):
         watch.look(0.0)
         with silent.accept()[0] as taken:
             taken.recv(1000)
-            connection = watch._watcher._connection
+            opened = watch._watcher._connection.sock
 
             watch.end_in_child()
 
-            assert connection.sock.fileno() == -1
-    watch.close()
+            assert opened.fileno() == -1
+            watch.close()
