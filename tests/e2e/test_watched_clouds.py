@@ -71,7 +71,6 @@ def test_on_no_cloud_it_is_said_once_and_the_program_goes_on(tmp_path, monkeypat
 
     with running("resume run", tmp_path, "--watch", "gcp") as program:
         program.wait_for(lambda: "nothing is watched" in program.said)
-        (tmp_path / "CHKPT").touch()
-        program.wait_for(lambda: "generation 1 is saved" in program.said)
 
+        assert program.process.poll() is None
         assert program.said.count("nothing is watched") == 1

@@ -141,14 +141,14 @@ def test_a_cloud_that_nobody_knows_is_refused_at_once(make):
 @needs_proc
 def test_when_a_checkpoint_ends_no_thread_and_no_descriptor_is_left(server):
     count_until(lambda: True)  # what is imported for the first time opens files
-    count_until(lambda: len(server.asked) >= 4, watch="aws")
+    count_until(lambda: len(server.asked) >= 3, watch="aws")
     threads = threading.active_count()
     server.asked.clear()
     wait_for(lambda: threading.active_count() <= threads)
     gc.collect()
     before = descriptors(), tasks()
 
-    count_until(lambda: len(server.asked) >= 4, watch="aws", clean=True)
+    count_until(lambda: len(server.asked) >= 3, watch="aws", clean=True)
 
     wait_for(lambda: descriptors() <= before[0] and tasks() <= before[1])
 
