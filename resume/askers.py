@@ -6,7 +6,6 @@ import os
 import weakref
 from collections.abc import Callable
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 
 from resume.asking import Asking
@@ -60,8 +59,11 @@ def let_cloud_ask(asking: Asking, cloud: str, exit_code: int | None = None) -> N
 
 def prepare_watch() -> None:
     """Import all that a watch needs: files of the program may bear the names of libraries."""
-    for name in ("http.client", "email.utils", "resume.triggers.watching"):
-        import_module(name)
+    from resume.triggers.metadata import mail_dates  # noqa: PLC0415
+    from resume.triggers.watching import http_client  # noqa: PLC0415
+
+    http_client()
+    mail_dates()
 
 
 def working_folder() -> str:

@@ -30,12 +30,14 @@ the program's lists), so what there is to say is said by who looks.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from importlib import import_module
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from resume.errors import ConfigError
@@ -252,12 +254,17 @@ def _object(answer: Answer) -> dict[str, JSON]:
 
 def _is_near(at: JSON) -> bool:
     """Whether it is time to leave for what happens *at* a time; without a time it happens now."""
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - few programs watch
-
     try:
-        return parsedate_to_datetime(str(at)).timestamp() - time.time() <= _AHEAD_S
+        when: float = mail_dates().parsedate_to_datetime(str(at)).timestamp()
     except ValueError:
         return True
+    return when - time.time() <= _AHEAD_S
+
+
+@functools.cache
+def mail_dates() -> Any:
+    """`email.utils`, imported once: see `watching.http_client`."""
+    return import_module("email.utils")
 
 
 def _at(what: JSON, at: JSON) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import _thread
 import contextlib
+import functools
 import logging
 import math
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from resume import notices
 from resume.triggers.asked import Asked, Leave
@@ -37,6 +39,12 @@ _PARTING_S = 3.0
 _live: list[CloudWatch] = []
 
 
+@functools.cache
+def http_client() -> Any:
+    """`http.client`, imported once: later a file of the program may answer to the name."""
+    return import_module("http.client")
+
+
 class Watcher:
     """Asks one service, one poll after the other."""
 
@@ -59,6 +67,8 @@ class Watcher:
             if self.is_known:
                 return None
             raise NoService(f"{self._service.url}: {why}") from None
+        except ImportError as why:  # a file of the program bears the name of a library
+            raise NoService(f"it cannot be asked ({why})") from None
         except OSError as why:
             if self._has_answered:  # slowly, for the first time, on Azure
                 return None
@@ -68,10 +78,10 @@ class Watcher:
         return notice
 
     def _ask(self, method: str, path: str, headers: Mapping[str, str]) -> Answer:
-        # no proxy of the environment: http.client knows none
-        from http.client import HTTPConnection, HTTPException  # noqa: PLC0415 - few programs watch
-
-        connection = HTTPConnection(self._service.host, self._service.port, timeout=_CONNECT_S)
+        client = http_client()  # it knows no proxy of the environment
+        connection = client.HTTPConnection(
+            self._service.host, self._service.port, timeout=_CONNECT_S
+        )
         self._connection = connection
         try:
             connection.connect()
@@ -85,7 +95,7 @@ class Watcher:
             found = {name.lower(): value for name, value in answer.getheaders()}
             self._has_answered = True
             return Answer(answer.status, answer.read(), found)
-        except HTTPException as why:
+        except client.HTTPException as why:
             raise ConnectionError(f"it speaks no HTTP ({type(why).__name__})") from None
         finally:
             self._connection = None

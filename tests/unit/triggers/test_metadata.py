@@ -275,6 +275,21 @@ def test_a_passing_fault_is_no_notice_and_no_end(server, watcher, page, status):
     assert watcher.poll() is not None
 
 
+class Slow:
+    """Answers one question, and takes minutes for the next: Azure's first list of events."""
+
+    def poll(self, ask):
+        ask("GET", "/metadata/instance/compute/name?api-version=2021-02-01", {"Metadata": "true"})
+        raise TimeoutError("timed out")
+
+
+@azure
+def test_who_has_answered_anything_is_there_however_slow(server):
+    host, _, port = server.url.removeprefix("http://").partition(":")
+
+    assert Watcher(Slow(), Service(host, int(port))).poll() is None
+
+
 @azure
 def test_who_answers_otherwise_from_the_first_is_not_asked_again(server, watcher):
     del server.pages["/metadata/scheduledevents"]

@@ -218,6 +218,19 @@ def test_an_end_amid_a_question_is_no_missing_cloud(asked, caplog):
     assert caplog.messages == []
 
 
+def test_where_a_library_is_hidden_by_a_file_of_the_program_it_is_said(asked, caplog, monkeypatch):
+    def refuse() -> None:
+        raise ModuleNotFoundError("No module named 'http.client'; 'http' is not a package")
+
+    monkeypatch.setattr(watching, "http_client", refuse)
+    watch = CloudWatch("gcp", asked.append, service=Service("127.0.0.1", 1))
+
+    assert not watch.step()
+
+    assert "'http' is not a package" in caplog.messages[0]
+    watch.close()
+
+
 def test_where_no_thread_can_be_started_it_is_tried_again(server, watch, monkeypatch):
     def refuse(*_: object) -> int:
         raise RuntimeError("can't start new thread")
@@ -286,7 +299,8 @@ def test_a_fork_finds_no_thread_and_its_child_watches_nothing(server, watch):
 
 
 @forks
-def test_the_sockets_of_a_child_are_closed(asked):
+def test_a_child_closes_its_sockets_and_waits_for_no_thread(asked, monkeypatch):
+    monkeypatch.setattr(watching, "_PARTING_S", 10_000.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         watch = CloudWatch("gcp", asked.append, service=Service(*silent.getsockname()))
         watch.look(0.0)
