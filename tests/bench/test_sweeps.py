@@ -7,7 +7,7 @@ import sweeps
 
 def test_a_small_measurement_has_all_figures(tmp_path):
     """Every figure is taken, and every bound is shown beside its figure."""
-    found = sweeps.measure(300, 20, tmp_path)
+    found = sweeps.measure(200, 10, tmp_path)
 
     text = "\n".join(sweeps.rows(found))
     assert 5 <= text.count("\n") + 1
@@ -19,6 +19,6 @@ def test_a_small_measurement_has_all_figures(tmp_path):
 
 def test_results_take_no_memory(tmp_path):
     """A sweep whose results are two hundred times larger takes what the other takes."""
-    kept = sweeps.memory(tmp_path, 2000)
+    kept = sweeps.memory(tmp_path, 500)
 
     assert kept["large_bytes_an_item"] <= 1.1 * kept["small_bytes_an_item"]
