@@ -120,7 +120,7 @@ class Ledger:
         """
         fields = self._log.line_at(self._starts[place])
         if "result" in fields:
-            return fields["result"]
+            return payload.typed(fields["result"], fields.get("types", ()))
         return payload.unpack(packed_in(self._log, fields, trusted=self._trust))
 
     def failure(self, place: int) -> Failure:
@@ -151,14 +151,15 @@ class Ledger:
         with self.writing():
             if self.is_done(place):
                 return False
+            types = f',"types":{packed.types}' if packed.types else ""
             if packed.is_small:
                 is_plain = packed.form == "json"
                 name = "result" if is_plain else "pickle"
                 text = packed.data.decode() if is_plain else f'"{payload.to_text(packed.data)}"'
-                self._append(place, f'"{name}":{text}', DONE, seconds)
+                self._append(place, f'"{name}":{text}{types}', DONE, seconds)
             else:
                 told = json.dumps(self._log.store(packed.data))
-                self._append(place, f'"stored":{told},"form":"{packed.form}"', DONE, seconds)
+                self._append(place, f'"stored":{told},"form":"{packed.form}"{types}', DONE, seconds)
         if not self._left:
             self.write_manifest()
         return True

@@ -12,10 +12,11 @@ line that was changed, taken out or moved is found, and each can be checked by i
 The first line is the head. All others begin with `{"key":"`, the item's key, and one of
 
 ==========  ====================================================================================
-result      the result, where JSON gives back exactly what it was given
+result      the result, where JSON can say it; behind it `types`, if that changed something:
+            `[[path, type], ...]`, type being `tuple`, `float` (nan, inf) or one of numpy's
 pickle      a small result that is none: base64 of a packed pickle (`payload.py`)
 stored      a large one of either kind: `[offset, bytes, xxh3-128]` in the file `<log>.results`;
-            `form` says `json` or `pickle`
+            `form` says `json` (`types` as above) or `pickle`
 error       the item failed: `{"type":.., "text":.., "traceback":..}`
 killed      the item killed the process that worked on it, for the so-many-th time
 retry       what was said of the item before does not count any more

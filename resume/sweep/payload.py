@@ -1,5 +1,8 @@
 """Results to text and bytes, and back: JSON where that is exact, else a pickle.
 
+JSON knows no tuple, no nan, no number of numpy. What it would change is told beside it, by its path
+in the result; so most results can be read by people, and by programs that unpickle nothing.
+
 A packed pickle is `RSWP`, u32 count of buffers, u64 size of the stream, u64 size of each buffer,
 all little-endian; then the stream and the buffers.
 """
@@ -9,6 +12,7 @@ from __future__ import annotations
 import json
 import struct
 from binascii import a2b_base64, b2a_base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Literal
@@ -23,6 +27,11 @@ INLINE = 1 << 14
 _MARK = b"RSWP"
 _DEEPEST = 50
 _ATOMS = frozenset({type(None), bool, int, str})
+_NUMBERS = frozenset(
+    {"bool", "float16", "float32", "float64"}
+    | {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
+)
+"""Of numpy: those that a number in JSON is exact for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +40,8 @@ class Packed:
 
     form: Form
     data: bytes
+    types: str = ""
+    """For JSON: what it would have changed, as `[[path, type], ...]` in JSON; empty: nothing."""
 
     @property
     def is_small(self) -> bool:
@@ -44,9 +55,14 @@ def pack(result: Any) -> Packed:
     Raises:
         UnpicklableError: It holds what no copy can stand for.
     """
-    if is_plain(result):
-        return Packed("json", json.dumps(result, separators=(",", ":")).encode("ascii"))
-    return Packed("pickle", _pickled(result))
+    types: list[tuple[list[Any], str]] = []
+    try:
+        plain = _plain(result, [], types, set())
+    except _NotPlainError:
+        return Packed("pickle", _pickled(result))
+    text = json.dumps(plain, separators=(",", ":"))
+    told = json.dumps(types, separators=(",", ":")) if types else ""
+    return Packed("json", text.encode("ascii"), told)
 
 
 def unpack(packed: Packed) -> Any:
@@ -55,7 +71,65 @@ def unpack(packed: Packed) -> Any:
     Raises:
         DecodeProblem: A class or its state is not what it was.
     """
-    return json.loads(packed.data) if packed.form == "json" else _unpickled(packed.data)
+    if packed.form == "pickle":
+        return _unpickled(packed.data)
+    return typed(json.loads(packed.data), json.loads(packed.types) if packed.types else ())
+
+
+def typed(plain: Any, types: Sequence[Any]) -> Any:
+    """What JSON gave, with the *types* that it had."""
+    whole = [plain]
+    for path, name in types:  # what is inside comes before what it is in
+        steps = [0, *path]
+        holder: Any = whole
+        for step in steps[:-1]:
+            holder = holder[step]
+        holder[steps[-1]] = _made(name, holder[steps[-1]])
+    return whole[0]
+
+
+def _made(name: str, value: Any) -> Any:
+    if name == "tuple":
+        return tuple(value)
+    if name == "float":
+        return float(value)
+    if name not in _NUMBERS:
+        raise ValueError(f"no type {name!r} in this format")
+    import numpy as np  # noqa: PLC0415 - only for numbers that are its own
+
+    return getattr(np, "bool_" if name == "bool" else name)(value)
+
+
+class _NotPlainError(Exception):
+    """JSON cannot say it, with what is told of its types."""
+
+
+def _plain(value: Any, path: list[Any], types: list[tuple[list[Any], str]], seen: set[int]) -> Any:
+    """What JSON can say of *value*; what it would change goes into *types*."""
+    kind = type(value)
+    if kind in _ATOMS:
+        return value
+    if kind is float:
+        if isfinite(value):
+            return value
+        types.append((path, "float"))
+        return repr(value)
+    if kind.__module__ == "numpy" and (name := kind.__name__.rstrip("_")) in _NUMBERS:
+        number = _plain(value.item(), path, types, seen)
+        types.append((path, name))
+        return number
+    # one list in two places is to be one list again, which only a pickle knows
+    if kind not in (list, dict, tuple) or len(path) > _DEEPEST or id(value) in seen:
+        raise _NotPlainError
+    seen.add(id(value))
+    if kind is dict:
+        if not all(type(key) is str for key in value):
+            raise _NotPlainError
+        return {key: _plain(each, [*path, key], types, seen) for key, each in value.items()}
+    parts = [_plain(each, [*path, at], types, seen) for at, each in enumerate(value)]
+    if kind is tuple:
+        types.append((path, "tuple"))
+    return parts
 
 
 def to_text(data: bytes) -> str:
@@ -66,31 +140,6 @@ def to_text(data: bytes) -> str:
 def from_text(text: str) -> bytes:
     """The bytes of a base64 *text*."""
     return a2b_base64(text)
-
-
-def is_plain(value: Any) -> bool:
-    """Whether JSON gives back exactly *value*: same types, no list that stands in two places."""
-    kind = type(value)
-    if kind in _ATOMS:
-        return True
-    if kind is float:
-        return isfinite(value)
-    return _is_plain(value, 0, set())
-
-
-def _is_plain(value: Any, depth: int, seen: set[int]) -> bool:
-    kind = type(value)
-    if kind in _ATOMS:
-        return True
-    if kind is float:
-        return isfinite(value)
-    if kind not in (list, dict) or depth > _DEEPEST or id(value) in seen:
-        return False
-    seen.add(id(value))
-    if kind is dict and not all(type(key) is str for key in value):
-        return False
-    parts = value.values() if kind is dict else value
-    return all(_is_plain(part, depth + 1, seen) for part in parts)
 
 
 def _pickled(result: Any) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
@@ -86,5 +87,6 @@ def packed_in(log: Log, fields: dict[str, Any], *, trusted: bool | None) -> Pack
                 "RESUME_TRUST=1, or take it over with chown and chmod o-w."
             )
     if "stored" in fields:
-        return Packed(form, bytes(log.stored(fields["stored"])))
+        types = json.dumps(fields["types"]) if "types" in fields else ""
+        return Packed(form, bytes(log.stored(fields["stored"])), types)
     return Packed("pickle", payload.from_text(fields["pickle"]))

@@ -115,7 +115,7 @@ def check_whole(folder, items, how):
     assert [f for f in sweep.failed if f.is_set_aside] == []
     assert list(sweep.completed) == [expected(n) for n in range(items)]
     lines = [json.loads(x) for x in (folder / "grid.sweep.jsonl").read_text().splitlines()[1:]]
-    counts = Counter(line["key"] for line in lines if "pickle" in line)
+    counts = Counter(line["key"] for line in lines if "result" in line or "pickle" in line)
     assert counts == {str(n): 1 for n in range(items)}
     assert not (folder / "grid.sweep.jsonl.claims").exists()
 

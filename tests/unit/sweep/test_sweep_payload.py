@@ -14,16 +14,28 @@ from resume.sweep import payload
 from resume.sweep.payload import Packed, pack, unpack
 
 PLAIN = [None, True, 0, 10**30, -1.5, 0.1, "text ✓ \ud800", [], {}, [1, [2]], {"a": {"b": [None]}}]
-NOT_PLAIN = [
+TOLD = [
     (1, 2),
-    {1: 2},
-    {"a": (1,)},
-    b"bytes",
+    {"a": (1, [(2,)]), "b": ((), [])},
     math.inf,
+    [-math.inf, {"x": math.inf}],
+    np.float64(0.1),
+    np.float32(0.1),
+    np.float16(0.1),
+    np.int8(-5),
+    np.uint64(2**64 - 1),
+    np.bool_(True),
+    {"score": np.float64(1 / 3), "of": (np.int64(7), (np.float32(2.5), None))},
+]
+NOT_PLAIN = [
+    {1: 2},
+    {"a": {1: (1,)}},
+    b"bytes",
     1 + 2j,
     {1, 2, 3},
     OrderedDict(a=1),
-    np.float64(0.5),
+    np.complex128(1j),
+    np.datetime64("2026-01-01"),
     np.arange(6).reshape(2, 3),
 ]
 
@@ -38,9 +50,30 @@ def test_what_json_gives_back_exactly_is_json(value):
     assert type(unpack(packed)) is type(value)
 
 
+def same(one, other):
+    """Equal, and of the same types all the way down."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[k], other[k]) for k in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    return one == other
+
+
+@pytest.mark.parametrize("value", TOLD, ids=repr)
+def test_what_json_would_change_is_told_beside_it(value):
+    """A tuple comes back as a tuple, a number of numpy as that; all can be read as JSON."""
+    packed = pack(value)
+
+    assert packed.form == "json"
+    assert packed.types
+    assert same(unpack(packed), value)
+
+
 @pytest.mark.parametrize("value", NOT_PLAIN, ids=repr)
-def test_what_json_would_change_is_pickled(value):
-    """A tuple comes back as a tuple, a number as a key stays a number."""
+def test_what_json_cannot_say_is_pickled(value):
+    """A number as a key stays a number."""
     packed = pack(value)
 
     back = unpack(packed)
@@ -51,6 +84,8 @@ def test_what_json_would_change_is_pickled(value):
 
 def test_nan_comes_back():
     assert math.isnan(unpack(pack(math.nan)))
+    assert math.isnan(unpack(pack(np.float64("nan"))))
+    assert type(unpack(pack(np.float64("nan")))) is np.float64
 
 
 def test_shared_and_looped_parts_stay_so():
@@ -99,6 +134,11 @@ def test_text_of_bytes():
     data = bytes(range(256))
 
     assert payload.from_text(payload.to_text(data)) == data
+
+
+def test_a_type_of_a_later_release_is_refused():
+    with pytest.raises(ValueError, match="no type 'decimal'"):
+        unpack(Packed("json", b"1", '[[[],"decimal"]]'))
 
 
 def test_bytes_that_are_no_packed_pickle_are_refused():
