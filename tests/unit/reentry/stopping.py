@@ -132,6 +132,8 @@ class Machine:
     """How many generators were taken apart and made again."""
     points: int = 0
     """How many line events were safe points."""
+    ends_first: bool = False
+    """The last run came to its end before the first stop."""
     most_stops: int = 0
     """How often a run was stopped at most."""
 
@@ -199,8 +201,11 @@ class Machine:
             for lines in stops:
                 before = len(self.postponed)
                 stack = self.stop(held, lines)
-                if lines == stops[0] and len(self.postponed) > before and len(self._held) == 1:
-                    return None
+                is_put_off = len(self.postponed) > before
+                if len(self._held) == 1:
+                    self.ends_first = stack is None and not is_put_off
+                    if is_put_off:
+                        return None
                 if stack is None:
                     break
                 held = self.go_on(stack)
@@ -292,12 +297,9 @@ def every_line(source: str, *more: int, stride: int = 1) -> Machine:
     machine = Machine(source)
     with quiet_heap():
         for lines in itertools.count(1, stride):
-            held = machine.start()
-            ended = held.run(lines) is None
-            machine.leave()
-            if ended:
-                return machine
             log = machine.run(lines, *more)
+            if machine.ends_first:
+                return machine
             if log is not None:
                 machine.points += 1
                 assert expected == log, f"stopped at line event {lines}"
