@@ -70,6 +70,11 @@ def room_of(path: Path) -> str:
 
 
 @functools.cache
+def nodes_of(path: Path) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+@functools.cache
 def imported(path: Path) -> list[tuple[int, str]]:
     """Line and full dotted name of everything that *path* imports, statically or by name."""
     return list(_imported(path))
@@ -77,7 +82,7 @@ def imported(path: Path) -> list[tuple[int, str]]:
 
 def _imported(path: Path) -> Iterator[tuple[int, str]]:
     inside = ["resume", *path.relative_to(PACKAGE).parts[:-1]]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -122,16 +127,14 @@ def rooms_imported(path: Path) -> Iterator[tuple[int, str]]:
                 yield line, parts[1]
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_point_down(path):
+def test_imports_point_down():
     """A file imports only from lower rows and from its own room."""
-    room = room_of(path)
-    if room in DOORS:
-        return
     wrong = [
         f"{path.relative_to(CHECKOUT)}:{line} imports resume.{other}"
+        for path in sources()
+        if room_of(path) not in DOORS
         for line, other in rooms_imported(path)
-        if other != room and not may_import(room, other)
+        if other != room_of(path) and not may_import(room_of(path), other)
     ]
 
     assert not wrong, "\n".join(wrong)
@@ -196,7 +199,7 @@ def test_running_frames_are_touched_in_few_places(attributes, rooms):
         f"{path.relative_to(CHECKOUT)}:{node.lineno}"
         for path in sources()
         if room_of(path) not in rooms
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes_of(path)
         if isinstance(node, ast.Attribute) and node.attr in attributes
     ]
 
