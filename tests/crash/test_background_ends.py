@@ -190,6 +190,28 @@ def test_ctrl_c_in_a_save_that_waits_for_the_one_before(disk):
     assert [manifest.number for manifest in store().chain()] == [2, 1]
 
 
+def test_ctrl_c_twice_in_a_save_that_waits_for_a_disk_that_hangs(disk):
+    """The first waits for the next safe point, as ever; the second does not."""
+
+    def work():
+        chp = Checkpoint("work", **{**SOON, "signals": "auto"})
+        n = 1
+        chp.restore()
+        disk.hold()
+        assert due_sync(chp)
+        later(lambda: os.kill(os.getpid(), signal.SIGINT), 0.2)
+        later(lambda: os.kill(os.getpid(), signal.SIGINT), 0.7)
+        with pytest.raises(KeyboardInterrupt):
+            chp.save()
+        all_called()
+        later(disk.let_go)
+        assert chp.save().generation == 2
+
+    work()
+
+    assert [manifest.number for manifest in store().chain()] == [2, 1]
+
+
 def test_ctrl_c_in_a_save_that_waits_for_one_that_fails(disk, caplog):
     """The failure is told all the same, by the next save."""
 

@@ -257,7 +257,8 @@ def test_a_class_that_is_gone(tmp_path, monkeypatch):
     assert "generation 2" in text
     for remedy in ("Checkpoint.add_types(rename=", "exclude=", "clean=True"):
         assert remedy in text
-    assert sorted(os.listdir(tmp_path / ".checkpoints/train")) == before
+    after = sorted(os.listdir(tmp_path / ".checkpoints/train"))
+    assert [name for name in after if name != "restores"] == before  # that says: it was tried
     assert isinstance(pickle.loads(pickle.dumps(caught.value)), RestoreError)
 
     loaded = load("train", folder=tmp_path / ".checkpoints")
