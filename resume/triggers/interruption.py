@@ -103,6 +103,8 @@ class Interruption:
         try:
             _thread.start_new_thread(self._start, ())
         except RuntimeError:  # no thread can be had: it goes without
+            self._wake_no_more()
+            self._close_pipe()
             self._has_said.release()
             self._gone.release()
 

@@ -514,3 +514,80 @@ def test_the_handler_of_a_loop_of_asyncio_runs_as_well():
 def test_the_numbers_are_those_of_the_library():
     assert signals.USUAL == (signal.SIGINT, signal.SIGTERM)
     assert _signal.SIGINT == signal.SIGINT
+
+
+# -- what ends the process, and what is not to be had
+
+
+@pytest.mark.parametrize("has_left", [True, False])
+def test_where_the_program_is_not_left_in_time_the_process_ends(
+    host, caplog, monkeypatch, has_left
+):
+    ended = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    monkeypatch.setattr("resume.triggers.interruption._CLEANUP_S", 0.01)
+    run = Fake()
+    run.left = has_left
+    subscription = subscribe(run, (NUMBER,))
+    send()
+    wait_until(lambda: caplog.messages)
+    send()
+    wait_until(lambda: not ours())
+    subscription.close()
+
+    assert ended == ([] if has_left else [128 + NUMBER])
+    assert any("has not come to its end" in line for line in caplog.messages) != has_left
+
+
+def test_without_a_pipe_it_goes_as_well(host, caplog, monkeypatch):
+    def none_left():
+        raise OSError
+
+    run = Fake()
+    subscription = subscribe(run, (NUMBER,))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pipe", none_left)
+        send()
+    wait_until(lambda: caplog.messages)
+    leave(run.asked[0])
+    subscription.close()
+
+    assert host.calls == [NUMBER]
+
+
+def test_without_a_thread_it_goes_as_well(host, monkeypatch):
+    import _thread
+
+    def none_left(*_):
+        raise RuntimeError
+
+    run = Fake()
+    subscription = subscribe(run, (NUMBER,))
+    with monkeypatch.context() as patch:
+        patch.setattr(_thread, "start_new_thread", none_left)
+        send()
+    leave(run.asked[0])
+    assert host.calls == [NUMBER]
+    subscription.close()
+
+
+def test_a_program_under_resume_run_sees_no_handler_of_ours(host):
+    from resume.triggers import hidden
+
+    run, own = Fake(), Host()
+    subscription = subscribe(run, (NUMBER,))
+    hidden.hide()
+    try:
+        assert signal.getsignal(NUMBER) is host
+        assert signal.signal(NUMBER, own) is host
+        assert signal.getsignal(NUMBER) is own
+        send()
+        assert signal.signal(NUMBER, host) is own
+        assert signal.getsignal(NUMBER) is host
+        send()
+    finally:
+        hidden.show()
+    assert signal.getsignal(NUMBER) is on_signal
+    assert (own.calls, host.calls, len(run.asked)) == ([NUMBER], [], 1)
+    leave(run.asked[0])
+    subscription.close()
