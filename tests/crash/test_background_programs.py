@@ -92,7 +92,7 @@ ENDS = {
 def test_a_program_that_ends_while_a_save_is_on_its_way(end, where):
     """However it ends: the generation is durable, and the exit status is its own."""
     body = f"""
-    chp = Checkpoint("work", folder="store", rate=0.001, exclude=exclude)
+    chp = Checkpoint("work", folder="store", rate=0.001, exclude=exclude, signals=())
     n = 5
     chp.restore()
     disk.hold()
