@@ -460,8 +460,10 @@ class Execution:
 
     def _end(self, *, died: bool = False) -> None:
         self.is_off = True
-        self.asking.close()
-        self.engine.close(lambda why: self._say(f"could not save: {why}"), died=died)
+        try:
+            self.engine.close(lambda why: self._say(f"could not save: {why}"), died=died)
+        finally:  # a signal that nobody could answer acts now: it must not end the wait above
+            self.asking.close()
         self._entering.drop()
         often = sum(self.postponed.values())
         if often and self.engine.last is None:

@@ -313,8 +313,10 @@ class Saving:
         Args:
             died: By an error; what it restored may be why.
         """
-        self.asking.close()
-        self._run.engine.close(self._tell_late, died=died)
+        try:
+            self._run.engine.close(self._tell_late, died=died)
+        finally:  # a signal that nobody could answer acts now: it must not end the wait above
+            self.asking.close()
 
     def _tell_late(self, why: BaseException) -> None:
         if not self._is_raised or not isinstance(why, ResumeError):
