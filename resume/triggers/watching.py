@@ -69,10 +69,10 @@ class Watcher:
             raise NoService(f"{self._service.url}: {why}") from None
         except ImportError as why:  # a file of the program bears the name of a library
             raise NoService(f"it cannot be asked ({why})") from None
-        except OSError as why:
+        except (OSError, ValueError) as why:  # no answer, or a token that is no token
             if self._has_answered:  # slowly, for the first time, on Azure
                 return None
-            told = why.strerror or str(why) or type(why).__name__
+            told = getattr(why, "strerror", None) or str(why) or type(why).__name__
             raise NoService(f"{self._service.url}: {told}") from None
         self.is_known = True
         return notice

@@ -96,6 +96,14 @@ def test_a_token_that_has_expired_is_renewed(server, watcher):
 
 
 @aws
+def test_a_token_that_is_none_ends_nothing(server, watcher):
+    """What cannot stand in a header is refused by the library, with an error of another kind."""
+    server.tokens.add("two\nlines")
+
+    assert [watcher.poll() for _ in range(2)] == [None, None]
+
+
+@aws
 def test_where_no_token_is_given_the_older_way_is_tried(server, watcher):
     server.gives_tokens = server.wants_tokens = False
     server.announce()
