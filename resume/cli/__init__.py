@@ -24,6 +24,7 @@ from resume.cli.run import run
 from resume.cli.save import save
 from resume.cli.show import show
 from resume.cli.shown import clean
+from resume.cli.sweep import sweep
 from resume.cli.verify import verify
 from resume.errors import ResumeError, StoreError
 
@@ -64,5 +65,5 @@ def main() -> None:
     """
 
 
-for _command in (run, prove, ls, show, log, diff, save, verify, rm, gc, key, doctor, demo):
+for _command in (run, prove, ls, show, log, diff, sweep, save, verify, rm, gc, key, doctor, demo):
     main.add_command(_command)

@@ -19,9 +19,9 @@ from resume.sweep.keys import shown
 from resume.sweep.launch import Launch
 from resume.sweep.ledger import AGAIN, ASIDE, DONE, FAILED, PENDING, Ledger
 from resume.sweep.results import Failure, Results
+from resume.sweep.sheet import LOG_NAME
 from resume.units import Duration, parse_seconds, show_seconds
 
-LOG_NAME = "sweep.jsonl"
 _CHANGES = ("refuse", "continue")
 
 
