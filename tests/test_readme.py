@@ -31,6 +31,7 @@ PYTHON = {
         "estimate": "class Estimate",
         "dice": 'Checkpoint("dice")',
         "load": "resume.load",
+        "sweep": "ResumableSweep(",
     }.items()
 }
 COMMANDS = [
@@ -126,6 +127,23 @@ def test_looking_at_the_saved_names_of_the_dice(tmp_path):
 
     assert looked.returncode == 0, looked.stderr
     assert looked.stdout.startswith("100 ")
+
+
+def test_the_sweep_goes_on_with_the_rest(tmp_path):
+    """Cut off in the middle of its log, it prints what the uninterrupted one prints."""
+    straight = run_block("sweep", tmp_path / "sweep")
+    assert straight.returncode == 0, straight.stderr
+    log = tmp_path / "sweep" / ".checkpoints" / "distances" / "sweep.jsonl"
+    whole = log.read_bytes()
+    log.write_bytes(whole[: len(whole) // 2])
+    log.with_name("sweep.manifest.json").unlink()
+
+    again = run_block("sweep", tmp_path / "sweep")
+
+    assert again.returncode == 0, again.stderr
+    assert "continuing the sweep distances" in again.stderr
+    assert again.stdout == straight.stdout
+    assert "64 of 64 done" in again.stdout
 
 
 def test_the_commands_of_the_console_block_work_after_the_dice(tmp_path):
