@@ -65,6 +65,8 @@ class Ledger:
         self._starts: array[int] = places(len(items))
         self._kills: dict[int, int] = {}
         self._strangers: dict[str, None] = {}
+        self._has_manifest = False
+        """Whether one stands beside the log; it tells how long that was at the end of a launch."""
         self._log = Log(path, new_head(name, len(items)), self._take, in_batches=in_batches)
 
     # --- looking ---------------------------------------------------------------------------------
@@ -212,6 +214,8 @@ class Ledger:
         self._starts[place] = self._log.append(lines.open_end(text))
         self._states[place] = state
         self._left -= state == DONE
+        if not self._has_manifest:
+            self.write_manifest()
 
     def flush(self) -> None:
         """Wait until everything that was recorded is on the disk.
@@ -227,6 +231,7 @@ class Ledger:
         Raises:
             StoreError: The disk refused.
         """
+        self._has_manifest = True
         self._log.flush()
         with telling(f"write {record.path_of(self.path)}"):
             record.write(
@@ -266,7 +271,7 @@ class Ledger:
         """
         self._log.refresh()
         with telling(f"read {record.path_of(self.path)}"):
-            record.check(self.path, self._log.size)
+            self._has_manifest = record.check(self.path, self._log.size) is not None
         if self._strangers:
             self._meet_strangers(on_change)
         self._states = self._states.replace(bytes([FAILED]), bytes([AGAIN]))

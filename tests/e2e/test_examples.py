@@ -18,11 +18,14 @@ SIZES = {
     "trainer_class": "200",
     "module_script": "80",
     "word_count": "250",
+    "grid_search": "60",
 }
 """The argument that makes each one run for about half a second or more beyond its imports."""
+MARKS = {"torch_training": [], "grid_search": pytest.mark.slow}
 NEEDS = {
     "digits_sgd": ["sklearn"],
     "torch_training": ["torch", "sklearn"],
+    "grid_search": ["sklearn"],
 }
 
 
@@ -44,8 +47,11 @@ def test_example_is_short_and_says_how(name):
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "name",
-    # PyTorch is not installed for every Python
-    [pytest.param(name, marks=[] if "torch" in name else pytest.mark.shared) for name in SIZES],
+    # PyTorch is not installed for every Python; three processes import scikit-learn at each start
+    [
+        pytest.param(name, marks=MARKS[name] if name in MARKS else pytest.mark.shared)
+        for name in SIZES
+    ],
 )
 def test_killed_ten_times_the_output_is_the_same(tmp_path, name):
     """Ten kills at moments spread over the whole run; each run to the end prints the same bytes."""
