@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import logging
+import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -115,7 +116,11 @@ class Execution:
         self.is_left = False
         """It was saved to be left, and nothing is saved behind it: a rerun goes on from there."""
         self._writes_since: float | None = None
+        self._pause_s: float | None = None
+        """Of a save whose writer's cost is not known yet."""
         self._due_at = self._schedule.first_due_at(monotonic())
+        self._since_save = 0
+        """Calls of `resume.sync()`."""
         self._is_busy = self._is_anew = self._is_put_off = False
         self._saved_at = monotonic()
         self._said: set[str] = set()
@@ -128,6 +133,26 @@ class Execution:
     def wait_s(self) -> float:
         """Seconds from now until the next save is due."""
         return max(0.0, self._due_at - monotonic())
+
+    @property
+    def _is_awaited(self) -> bool:
+        """Whether it is not only time that asks: such a save waits for the writer."""
+        nth = self.settings.iterations
+        return self.asking.is_asked or (nth is not None and self._since_save >= nth)
+
+    def wants_save(self, trigger: str) -> bool:
+        """Whether a call of `resume.sync()`, which is counted, `resume.save()` or a line saves."""
+        self._since_save += trigger == "sync"
+        return trigger == "save" or self._is_awaited or self.wait_s() == 0.0
+
+    def let_be_due_at(self, when: float) -> None:
+        """Set the time of the first save, on the clock of `time.monotonic()`."""
+        self._due_at = when
+
+    def begin_anew(self) -> None:
+        """The program begins at its beginning; `at_start` lets a save be due there."""
+        if self.settings.at_start:
+            self._due_at = -math.inf
 
     # -- saving
 
@@ -162,9 +187,8 @@ class Execution:
             self._say("the program goes on after it was to be left; this is not saved any more")
 
     def _try(self, frame: FrameType, trigger: str, *, at_line: bool) -> bool:
-        is_by_time = trigger != "save" and self._schedule.is_by_time and not self.asking.is_asked
-        if is_by_time and self.engine.is_writing:
-            self._skip()
+        is_by_time = trigger != "save" and self._schedule.is_by_time and not self._is_awaited
+        if is_by_time and (self._meets_busy_writer() or self._is_early()):
             return True
         began, due_at = monotonic(), self._due_at
         wishes = self.asking.take()
@@ -174,13 +198,13 @@ class Execution:
             self.asking.give_back(wishes)
             self.postponed[str(why)] += 1
             return False
-        except CheckpointBusyError as why:
-            self.is_off = True
-            wishes.answer(None, why)
-            self._say(f"{why} This run goes on, and saves nothing")
         except (CaptureError, StoreError) as why:
             wishes.answer(None, why)
-            self._say(f"could not save: {why}")
+            self.is_off = isinstance(why, CheckpointBusyError)
+            if self._is_raised and not wishes.leaves:
+                self._rest(began)  # who goes on all the same is told again when it is due again
+                raise
+            self._say_failure(why)
         except BaseException as why:
             wishes.answer(None, why)
             raise
@@ -210,10 +234,22 @@ class Execution:
     def _note_durable(self) -> None:
         # the writer and the program may both find that it is done
         began, self._writes_since = self._writes_since, None
-        if began is not None and not self.engine.has_failed:
+        if self.engine.has_failed:
+            if self._is_raised:  # at the next statement, not when the next save is due
+                self._due_at = -math.inf
+                self.asking.wake()
+        elif began is not None:
             self.asking.saves.note(monotonic() - began)
 
-    def _skip(self) -> None:
+    def _say_failure(self, why: ResumeError) -> None:
+        if self.is_off:
+            self._say(f"{why} This run goes on, and saves nothing")
+        else:
+            self._say(f"could not save: {why}")
+
+    def _meets_busy_writer(self) -> bool:
+        if not self.engine.is_writing:
+            return False
         now, is_first = monotonic(), not self._is_put_off
         self._is_put_off = True
         self.skipped += is_first
@@ -224,9 +260,23 @@ class Execution:
                 f"the disk is still busy with the save before (begun {ago} ago), so the one that "
                 "is due waits; a longer rate asks for fewer"
             )
+        return True
+
+    def _is_early(self) -> bool:
+        """Whether what the save before took, which is known by now, puts off the one that is due.
+
+        Only `rate="auto"` depends on it.
+        """
+        if not self._schedule.is_auto or self.engine.has_failed:
+            return False
+        self._hear()
+        self._due_at = max(self._due_at, self._schedule.due_at)
+        return monotonic() < self._schedule.due_at
 
     def _rest(self, began: float) -> None:
         self._saved_at = now = monotonic()
+        self._pause_s = now - began
+        self._since_save = 0
         self._is_put_off = False
         self._due_at = max(
             self._schedule.next_due_at(now, now - began), now + _LEAST_WORK * (now - began)
@@ -261,13 +311,25 @@ class Execution:
 
         Raises:
             CheckpointBusyError: Another run has taken the line meanwhile.
+            StoreError: It failed, and `on_save_error="raise"` was asked for.
         """
         try:
-            self.engine.settle()
+            writer_s = self.engine.settle()
         except CheckpointBusyError:
             raise
         except StoreError as why:
+            if self._is_raised:
+                raise
             self._say(f"could not save: {why}")
+            return
+        if writer_s is not None and self._pause_s is not None:
+            self._schedule.note_cost(self._pause_s, writer_s)
+            self._pause_s = None
+
+    @property
+    def _is_raised(self) -> bool:
+        """Whether a save that failed ends the program, unless that knows better."""
+        return self.settings.on_save_error == "raise"
 
     def _walk(self, frame: FrameType, *, at_line: bool) -> Stack:
         return walk(
@@ -343,6 +405,7 @@ class Execution:
         found = self.engine.read_best()
         if found is None:
             self.engine.adopt(None)
+            self.begin_anew()
             return None
         manifest, content = found
         self._refuse_foreign(manifest)
@@ -365,6 +428,7 @@ class Execution:
             )
         self.engine.adopt(None)
         self._is_anew = True
+        self.begin_anew()
 
     def definitions(self, generation: Generation, module: str) -> CodeType:
         """Return what a module runs in place of its code when it is imported on the way back."""

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from resume.errors import ConfigError
 from resume.types import JSON
-from resume.units import DeadlineGiven, Duration, parse_bytes, parse_seconds, show_bytes
+from resume.units import (
+    DeadlineGiven,
+    Duration,
+    parse_bytes,
+    parse_seconds,
+    parse_signals,
+    parse_status,
+    show_bytes,
+)
 
 _CHOICES = {
     "args": ("call", "caller", "saved"),
@@ -20,8 +27,6 @@ _CHOICES = {
     "requeue": (None, "slurm"),
     "watch": (None, "aws", "gcp", "azure"),
 }
-_NEVER_CAUGHT = ("SIGKILL", "SIGSTOP", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL")
-_MOST_STATUS = 255
 _LEAST_MEMORY = 4 << 20
 """Room for one piece of a buffer."""
 
@@ -60,6 +65,12 @@ DEFAULTS: Mapping[str, Any] = {
     "watch": None,
 }
 """What holds where nothing is said; `Checkpoint` shows the same in its signature."""
+
+ENVIRONMENT: Mapping[str, str] = {
+    "signals": "RESUME_SIGNALS",
+    "exit_code": "RESUME_EXIT_CODE",
+}
+"""How a program is left is the business of the place that it runs at, unless it says itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +118,7 @@ def check_settings(**given: Any) -> Settings:
     Raises:
         ConfigError: A value has the wrong type or is no known choice; the text names the parameter.
     """
-    given = {**DEFAULTS, **given}
+    given = _with_environment({**DEFAULTS, **given})
     if given["watch"] is None:
         given["watch"] = os.environ.get("RESUME_WATCH") or None
     for parameter, choices in _CHOICES.items():
@@ -122,10 +133,8 @@ def check_settings(**given: Any) -> Settings:
         raise ConfigError(
             f"keep={given['keep']!r}: give the number of generations to keep, at least 1"
         )
-    given["signals"] = _signals(given["signals"])
-    code = given["exit_code"]
-    if code is not None and (type(code) is not int or not 0 <= code <= _MOST_STATUS):
-        raise ConfigError(f"exit_code={code!r}: give a status from 0 to {_MOST_STATUS}, or None")
+    given["signals"] = parse_signals(given["signals"], "signals")
+    given["exit_code"] = parse_status(given["exit_code"], "exit_code")
     if not isinstance(given["background"], bool):
         raise ConfigError(f"background={given['background']!r}: give True or False")
     given["memory_bytes"] = _memory(given.pop("memory"))
@@ -143,6 +152,16 @@ def _seconds_or_none(parameter: str, value: Duration | None) -> float | None:
     return None if value is None else parse_seconds(value, parameter)
 
 
+def _with_environment(given: dict[str, Any]) -> dict[str, Any]:
+    """What the machine's owner says holds where the program says nothing, or the default."""
+    for parameter, variable in ENVIRONMENT.items():
+        said = os.environ.get(variable)
+        if said and given[parameter] == DEFAULTS[parameter]:
+            is_number = parameter == "exit_code" and said.isdecimal()
+            given[parameter] = int(said) if is_number else said
+    return given
+
+
 def _names(parameter: str, value: str | Collection[str]) -> tuple[str, ...]:
     if isinstance(value, str):
         value = (value,)
@@ -150,30 +169,6 @@ def _names(parameter: str, value: str | Collection[str]) -> tuple[str, ...]:
     if not all(isinstance(name, str) for name in names):
         raise ConfigError(f"{parameter}={value!r}: give names or patterns, as text")
     return names
-
-
-def _signals(value: Any) -> tuple[int, ...] | None:
-    if value == "auto":
-        return None
-    if isinstance(value, str | int):
-        value = (value,)
-    if not isinstance(value, Iterable | None):
-        raise ConfigError(f"signals={value!r}: give names, numbers, or () for none")
-    return tuple(_signal_number(value, one) for one in value or ())
-
-
-def _signal_number(value: Any, one: Any) -> int:
-    name = one.upper().removeprefix("SIG") if isinstance(one, str) else ""
-    try:
-        found = signal.Signals[f"SIG{name}"] if name else signal.Signals(one)
-    except (KeyError, ValueError):
-        raise ConfigError(
-            f"signals={value!r}: there is no signal {one!r} here. Give names ('SIGTERM', 'USR1'), "
-            "numbers or signal.Signals; () for none"
-        ) from None
-    if isinstance(one, bool) or found.name in _NEVER_CAUGHT:
-        raise ConfigError(f"signals={value!r}: {found.name} cannot be answered by a save")
-    return int(found)
 
 
 def _memory(value: int | str) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found] # `signal` makes an enum of each number
 import re
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from resume.errors import ConfigError
 
@@ -24,6 +26,13 @@ _BYTES = {
     "gib": 1 << 30,
     "tib": 1 << 40,
 }
+_SIGNALS = {
+    name[3:]: number
+    for name, number in vars(_signal).items()
+    if name.startswith("SIG") and name[3:4].isalpha() and isinstance(number, int)
+}
+_NEVER_CAUGHT = ("KILL", "STOP", "SEGV", "BUS", "FPE", "ILL")
+_MOST_STATUS = 255
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)\s*")
 
 
@@ -81,3 +90,48 @@ def show_bytes(size: float) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1024
     return f"{size:.1f} TiB"
+
+
+def parse_signals(value: Any, what: str = "signals") -> tuple[int, ...] | None:
+    """Numbers of the signals that *value* names; None for `"auto"`.
+
+    A name, a number or several of them; as text, with commas between them, or `none`.
+
+    Raises:
+        ConfigError: There is no such signal here, or no program can answer it; it names *what*.
+    """
+    if value == "auto":
+        return None
+    several = value
+    if isinstance(value, str):
+        several = [part.strip() for part in value.split(",") if value != "none"]
+    elif isinstance(value, int):
+        several = [value]
+    if not isinstance(several, Iterable | None):
+        raise ConfigError(f"{what}={value!r}: give names, numbers, or () for none")
+    return tuple(_signal_number(value, one, what) for one in several or ())
+
+
+def _signal_number(value: Any, one: Any, what: str) -> int:
+    name = one.upper().removeprefix("SIG") if isinstance(one, str) else ""
+    number = _SIGNALS.get(name, int(name) if name.isdecimal() else one)
+    known = [each for each, there in _SIGNALS.items() if there == number]
+    if not known or isinstance(number, str):
+        raise ConfigError(
+            f"{what}={value!r}: there is no signal {one!r} here. Give names ('SIGTERM', 'USR1'), "
+            "numbers or signal.Signals; () for none"
+        )
+    if isinstance(one, bool) or any(each in _NEVER_CAUGHT for each in known):
+        raise ConfigError(f"{what}={value!r}: SIG{known[0]} cannot be answered by a save")
+    return int(number)
+
+
+def parse_status(value: Any, what: str = "exit_code") -> int | None:
+    """The exit status *value*; None for the usual one.
+
+    Raises:
+        ConfigError: It is no status; the message names *what*.
+    """
+    if value is not None and (type(value) is not int or not 0 <= value <= _MOST_STATUS):
+        raise ConfigError(f"{what}={value!r}: give a status from 0 to {_MOST_STATUS}, or None")
+    return value

@@ -37,6 +37,8 @@ VARIABLES = {
     "RESUME_DEADLINE": "when the program has to be gone",
     "RESUME_BEFORE_END": "how long ahead of that it leaves",
     "RESUME_REQUEUE": "who is asked to start it again",
+    "RESUME_SIGNALS": "signals at which a program saves and leaves",
+    "RESUME_EXIT_CODE": "status of a program that was left so",
     "RESUME_WATCH": "cloud that may take the machine away",
     "RESUME_METADATA": "address of the cloud's metadata service",
     "RESUME_PROOF": "`resume prove` sets it",

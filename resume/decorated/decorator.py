@@ -29,8 +29,9 @@ from resume.reentry.wrappers import Invocation, wrapper
 from resume.settings import Settings, check_settings
 from resume.sources import why_restart
 from resume.store import find_folder
+from resume.triggers import Schedule
 from resume.triggers.deadline import parse_deadline
-from resume.units import Duration, parse_seconds
+from resume.units import Duration
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -51,13 +52,16 @@ def resumable(
     folder: str | os.PathLike[str] | None = ...,
     clean: bool = ...,
     rate: Duration | None = ...,
+    iterations: int | None = ...,
     max_overhead: float = ...,
     max_loss: Duration = ...,
+    at_start: bool = ...,
     deadline: Duration | datetime | None = ...,
     before_end: Duration | None = ...,
     requeue: Literal["slurm"] | None = ...,
     keep: int = ...,
     expire: Duration | None = ...,
+    on_save_error: Literal["warn", "raise"] = ...,
     on_change: Literal["refuse", "restart"] = ...,
     background: bool = ...,
     memory: int | str = ...,
@@ -81,13 +85,16 @@ def resumable(
     folder: str | os.PathLike[str] | None = None,
     clean: bool = False,
     rate: Duration | None = None,
+    iterations: int | None = None,
     max_overhead: float = 0.01,
     max_loss: Duration = "5m",
+    at_start: bool = False,
     deadline: Duration | datetime | None = "auto",
     before_end: Duration | None = None,
     requeue: Literal["slurm"] | None = None,
     keep: int = 3,
     expire: Duration | None = "30d",
+    on_save_error: Literal["warn", "raise"] = "warn",
     on_change: Literal["refuse", "restart"] = "refuse",
     background: bool = True,
     memory: int | str = "256MiB",
@@ -132,13 +139,17 @@ def resumable(
         folder: Folder of the checkpoints, as for `Checkpoint`; so is all that follows.
         clean: Set aside what is there, and begin anew.
         rate: Seconds between saves; 0 for as often as may be; `"auto"`: as `max_overhead` allows.
+        iterations: Save at every n-th `resume.sync()`, too.
         max_overhead: With `rate="auto"`: the part of the run time that saves may take.
         max_loss: With `rate="auto"`: the longest time between two saves.
+        at_start: Save at the first statement of a call that begins, too.
         deadline: When the program has to be gone; it saves ahead of it, and leaves by `Preempted`.
         before_end: How long ahead of it to leave.
         requeue: `"slurm"`: ask Slurm to start the job again when it leaves at its deadline.
         keep: Generations to keep.
         expire: Age at which a kept result is set aside, None for never; 30 days by default.
+        on_save_error: `"warn"` says a failed save in one line and goes on; `"raise"` raises it at
+            the next statement of the function, or of one that is saved with it.
         on_change: What to do where the source of a saved function has changed: `"refuse"` raises,
             with the difference; `"restart"` begins anew. A kept result is computed anew.
         background: Write in a thread beside the program.
@@ -166,14 +177,17 @@ def resumable(
         check_settings(
             clean=clean,
             rate=rate,
+            iterations=iterations,
             max_overhead=max_overhead,
             max_loss=max_loss,
+            at_start=at_start,
             deadline=deadline,
             before_end=before_end,
             requeue=requeue,
             at_finish=False,
             keep=keep,
             expire=expire,
+            on_save_error=on_save_error,
             on_change=on_change,
             background=background,
             memory=memory,
@@ -188,8 +202,9 @@ def resumable(
     )
     if deadline not in (None, "auto"):
         parse_deadline(deadline)
-    if begin.settings.rate != "auto":
-        parse_seconds(begin.settings.rate, "rate")
+    Schedule(  # raises where an option is wrong, and not when the function is called
+        begin.settings.rate, iterations, max_overhead=max_overhead, max_loss=max_loss
+    )
     if function is None:
         return begin.decorate
     return begin.decorate(function)
@@ -279,6 +294,7 @@ class Beginning:
             return None
         if not execution.engine.store.entries():
             say_of_others(execution.engine, call)
+            execution.begin_anew()
             return None
         generation = execution.newest()
         if generation is None:

@@ -80,10 +80,12 @@ class SavedCall:
         return self._execution.asking.next_poll_at - now
 
     def _at_point(self, frame: FrameType) -> bool:
+        if not self._execution.wants_save("line"):  # a call was faster
+            return True
         return self._execution.save(frame, "sync", at_line=True)
 
     def _ask(self, frame: FrameType, trigger: str) -> None:
-        if trigger == "save" or self._execution.asking.is_asked or self._wait_s() == 0.0:
+        if not self._execution.is_off and self._execution.wants_save(trigger):
             self._execution.save(frame, trigger, at_line=False)
 
 

@@ -60,6 +60,11 @@ def _settings(options: RunOptions) -> Settings:
     return check_settings(
         clean=options.fresh,
         rate=options.rate,
+        iterations=options.iterations,
+        max_overhead=options.max_overhead or DEFAULTS["max_overhead"],
+        max_loss=options.max_loss or DEFAULTS["max_loss"],
+        at_start=options.at_start,
+        on_save_error=options.on_save_error,
         at_finish=False,
         keep=options.keep or DEFAULTS["keep"],
         expire=None,

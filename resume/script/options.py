@@ -28,7 +28,17 @@ class RunOptions(NamedTuple):
     """What the program finds behind its name."""
     is_module: bool = False
     rate: str | None = None
-    """Time between two saves: `30`, `"5m"`."""
+    """Time between two saves: `30`, `"5m"`; `"auto"`: as the next two allow."""
+    max_overhead: float | None = None
+    """The part of the run time that saves may take."""
+    max_loss: str | None = None
+    """The longest time between two saves."""
+    iterations: int | None = None
+    """Save at every n-th `resume.sync()` of the program, too."""
+    at_start: bool = False
+    """Save at the first statement of a program that begins, too."""
+    on_save_error: str = "warn"
+    """Or `"raise"`: what to do where a save fails."""
     name: str | None = None
     """Of the checkpoint; else the script's stem, or the module's name."""
     fresh: bool = False
@@ -45,6 +55,10 @@ class RunOptions(NamedTuple):
     """How long ahead of that to leave."""
     requeue: str | None = None
     """Or `"slurm"`: who is asked to start it again when it leaves."""
+    signals: str | None = None
+    """At which ones to save and leave: `"TERM,USR1"`, `"none"`."""
+    exit_code: int | None = None
+    """Of a program that was left because of one."""
     watch: str | None = None
     """The cloud that may take the machine away: `"aws"`, `"gcp"`, `"azure"`."""
 

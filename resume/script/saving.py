@@ -24,9 +24,9 @@ from resume.points import ignore, listen
 from resume.reentry import beginning
 from resume.script.options import NoSaving, Running, RunOptions
 from resume.triggers import hidden
-from resume.triggers.signals import subscribe
+from resume.triggers.signals import USUAL, Subscription, subscribe
 from resume.triggers.signs import may_have_deadline
-from resume.units import parse_seconds
+from resume.units import parse_seconds, parse_signals
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,13 +50,13 @@ class ScriptSaving(NoSaving):
     def __init__(self, options: RunOptions) -> None:
         super().__init__(options)
         self._name = options.name or _name_of(options)
-        self._rate_s = parse_seconds(options.rate or os.environ.get("RESUME_RATE", _RATE), "--rate")
+        self._first_s = 0.0 if options.at_start else _rate_s(options)
         self._began = monotonic()
         self._running: Running | None = None
         self._execution: Execution | None = None
         self._iteration: Iteration | None = None
         self._is_refused = False
-        """What is saved could not be gone on from, which was said; the program did not start."""
+        """The program is ended by us, which was said: there is no way on, or no save."""
         self._making = _thread.allocate_lock()
         self.asking = Asking()
         """What others ask for."""
@@ -126,7 +126,7 @@ class ScriptSaving(NoSaving):
 
     def begin(self, code: CodeType, running: Running) -> CodeType:
         """Go on from the saved state, or from the beginning."""
-        self._signals = subscribe(self, delivers=False)
+        self._signals = self._subscribed()
         self.asking.add(self._signals)
         hidden.hide()
         self._running = running
@@ -145,6 +145,15 @@ class ScriptSaving(NoSaving):
         self._has_begun = True
         return code
 
+    def _subscribed(self) -> Subscription:
+        numbers = parse_signals(self.options.signals or "auto", "--signals")
+        return subscribe(
+            self,
+            USUAL if numbers is None else numbers,
+            exit_code=self.options.exit_code,
+            delivers=False,
+        )
+
     def _watch_the_clock(self) -> None:
         options = self.options
         if may_have_deadline(options.deadline):
@@ -156,6 +165,7 @@ class ScriptSaving(NoSaving):
                 None if options.deadline == "none" else options.deadline,
                 options.before_end,
                 options.requeue,
+                exit_code=options.exit_code,
             )
 
     def _go_on(self, running: Running) -> CodeType | None:
@@ -202,14 +212,17 @@ class ScriptSaving(NoSaving):
                 from resume.script.machinery import execution_of  # noqa: PLC0415 - see above
 
                 assert self._running is not None
-                self._execution = execution_of(self._name, self.options, self._running, self.asking)
+                made = execution_of(self._name, self.options, self._running, self.asking)
+                if self._has_begun:  # else it may be that there is something to go on from
+                    made.let_be_due_at(self._began + self._first_s)
+                self._execution = made
             return self._execution
 
     def wait_s(self) -> float | None:
         """Seconds until the next save is due; None: no more saves."""
         execution = self._execution
         if execution is None:
-            return max(0.0, self._began + self._rate_s - monotonic())
+            return max(0.0, self._began + self._first_s - monotonic())
         return None if execution.is_off else execution.wait_s()
 
     def _wake(self) -> None:
@@ -233,7 +246,7 @@ class ScriptSaving(NoSaving):
         notices.install(apart=True)
         let_file_ask(self.asking, self._name, self._place, folder_meant(self.options.folder)[0])
         if self._watch is not None:
-            let_cloud_ask(self.asking, self._watch)
+            let_cloud_ask(self.asking, self._watch, self.options.exit_code)
 
     def _place(self) -> Path | None:
         """The checkpoint's own folder; there is none before the first save."""
@@ -242,17 +255,29 @@ class ScriptSaving(NoSaving):
     def at_point(self, frame: FrameType) -> bool:
         """Save here, if the program can be gone on from here."""
         self._signals.look(monotonic())
+        if not self.execution().wants_save("line"):  # a call was faster
+            return True
         return self._saved(frame, "sync", at_line=True)
 
     def _at_call(self, frame: FrameType, trigger: str) -> None:
         """Save in a call that the program makes: `resume.sync()`, `resume.save()`."""
-        if (
-            trigger == "save" or self.asking.is_asked or self.wait_s() == 0.0
-        ):  # else nothing is imported for it
+        if self.options.iterations is not None:
+            self.execution()  # counts them
+        execution = self._execution
+        if execution is None:  # nothing is imported for a save that is not due
+            wanted = trigger == "save" or self.asking.is_asked or self.wait_s() == 0.0
+        else:
+            wanted = not execution.is_off and execution.wants_save(trigger)
+        if wanted:
             self._saved(frame, trigger, at_line=False)
 
     def _saved(self, frame: FrameType, trigger: str, *, at_line: bool) -> bool:
-        done = self.execution().save(frame, trigger, at_line=at_line)
+        try:
+            done = self.execution().save(frame, trigger, at_line=at_line)
+        except ResumeError as why:  # --on-save-error=raise; no `except Exception` is to hide it
+            self._is_refused = True
+            sys.stderr.write(f"resume: {why}\n")
+            raise SystemExit(why.exit_code) from None
         if done:
             self._tell("save")
         return done
@@ -332,6 +357,16 @@ def _teller() -> Teller | None:
     from resume.script.telling import Teller  # noqa: PLC0415 - json: 3 ms
 
     return Teller(folder)
+
+
+def _rate_s(options: RunOptions) -> float:
+    """Seconds to the first save."""
+    rate = options.rate or os.environ.get("RESUME_RATE") or _RATE
+    if rate != "auto":
+        return parse_seconds(rate, "--rate")
+    from resume.triggers import Schedule  # noqa: PLC0415 - few ask for it
+
+    return Schedule(rate, max_loss=options.max_loss or "5m").rate_s
 
 
 def _name_of(options: RunOptions) -> str:

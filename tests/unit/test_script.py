@@ -13,7 +13,7 @@ import pytest
 from resume.errors import ConfigError, UnsupportedCodeError
 from resume.rewrite import Helpers, rewrite
 from resume.rewrite.relocate import codes_in
-from resume.script.command import read_words
+from resume.script.command import OPTIONS, READ, SWITCHES, read_words, with_environment
 from resume.script.kept import Kept, digest, packed, unpacked
 from resume.script.modules import Modules
 from resume.script.options import BUILTINS, NoSaving, RunOptions
@@ -75,6 +75,14 @@ def rewriting_of(folder: Path) -> Rewriting:
         ("--fresh --keep 7 a.py", RunOptions("a.py", fresh=True, keep=7)),
         ("--on-change restart a.py", RunOptions("a.py", on_change="restart")),
         ("--dir f/g a.py", RunOptions("a.py", folder="f/g")),
+        ("--rate auto --max-loss 1h a.py", RunOptions("a.py", rate="auto", max_loss="1h")),
+        ("--max-overhead=.05 a.py", RunOptions("a.py", max_overhead=0.05)),
+        ("--iterations 5 --at-start a.py", RunOptions("a.py", iterations=5, at_start=True)),
+        ("--on-save-error raise a.py", RunOptions("a.py", on_save_error="raise")),
+        ("--signals TERM,USR1 a.py", RunOptions("a.py", signals="TERM,USR1")),
+        ("--signals none --exit-code 0 a.py", RunOptions("a.py", signals="none", exit_code=0)),
+        ("--watch gcp --requeue slurm a.py", RunOptions("a.py", watch="gcp", requeue="slurm")),
+        ("--deadline 2h --before-end 1m a.py", RunOptions("a.py", deadline="2h", before_end="1m")),
         ("--fresh -m p.q -m x", RunOptions("p.q", ("-m", "x"), is_module=True, fresh=True)),
         ("-mp.q x", RunOptions("p.q", ("x",), is_module=True)),
     ],
@@ -90,6 +98,58 @@ def test_words_before_the_script_are_ours_and_the_others_its_own(words, expected
 def test_words_that_make_no_sense_are_refused(words):
     with pytest.raises(ConfigError):
         read_words(words.split())
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "--rate=x",
+        "--max-loss=auto",
+        "--max-overhead=2",
+        "--max-overhead=much",
+        "--iterations=0",
+        "--iterations=x",
+        "--on-save-error=ignore",
+        "--on-change=continue",
+        "--keep=0",
+        "--signals=KILL",
+        "--signals=NONE,OF,THESE",
+        "--exit-code=256",
+        "--exit-code=-1",
+        "--requeue=pbs",
+        "--watch=ibm",
+        "--deadline=soon",
+        "--before-end=soon",
+    ],
+)
+def test_a_value_that_makes_no_sense_is_named(option):
+    with pytest.raises(ConfigError) as refused:
+        read_words([option, "a.py"])
+
+    name, _, value = option.partition("=")
+    assert str(refused.value).startswith(f"{name}")
+    assert repr(value) in str(refused.value) or value in str(refused.value)
+
+
+def test_every_option_is_read_and_told():
+    """None that is told is unknown, none that is known is not told."""
+    assert set(OPTIONS) == {*READ, *SWITCHES}
+    assert {field for field, _ in READ.values()} <= set(RunOptions._fields)
+
+
+def test_the_environment_stands_in_for_an_option_that_is_not_there(monkeypatch):
+    monkeypatch.setenv("RESUME_SIGNALS", "USR1")
+    monkeypatch.setenv("RESUME_EXIT_CODE", "85")
+    found = with_environment(read_words(["--exit-code", "0", "a.py"]))
+    assert found == RunOptions("a.py", signals="USR1", exit_code=0)
+    assert with_environment(RunOptions("a.py")).exit_code == 85
+
+    monkeypatch.setenv("RESUME_EXIT_CODE", "a lot")
+    with pytest.raises(ConfigError, match="RESUME_EXIT_CODE cannot be 'a lot'"):
+        with_environment(RunOptions("a.py"))
+    monkeypatch.setenv("RESUME_SIGNALS", "KILL")
+    with pytest.raises(ConfigError, match="RESUME_SIGNALS='KILL': SIGKILL cannot be answered"):
+        with_environment(RunOptions("a.py"))
 
 
 # -- which files

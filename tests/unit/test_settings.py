@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -113,3 +114,21 @@ def test_what_is_no_json_is_refused():
 )
 def test_differences_by_path(saved, now, paths):
     assert config_differences(saved, now) == paths
+
+
+def test_the_environment_says_how_a_program_is_left_where_the_keyword_does_not(monkeypatch):
+    """Signals and status are the scheduler's business; the program may know better."""
+    monkeypatch.setenv("RESUME_SIGNALS", "TERM, USR1")
+    monkeypatch.setenv("RESUME_EXIT_CODE", "85")
+    found = check_settings()
+    assert found.signals == (signal.SIGTERM, signal.SIGUSR1)
+    assert found.exit_code == 85
+
+    found = check_settings(signals=(), exit_code=0)
+    assert (found.signals, found.exit_code) == ((), 0)
+
+    monkeypatch.setenv("RESUME_SIGNALS", "none")
+    assert check_settings().signals == ()
+    monkeypatch.setenv("RESUME_EXIT_CODE", "x")
+    with pytest.raises(ConfigError, match="exit_code='x'"):
+        check_settings()
