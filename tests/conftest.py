@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -35,6 +36,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             case = sum(item.callspec.indices.values())  # type: ignore[attr-defined]
             if (case + sys.version_info.minor) % SHARES:
                 item.add_marker("slow")
+
+
+def pytest_collection_finish() -> None:
+    """Let no collection of garbage look through thousands of tests: many tests ask for one."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -91,10 +91,7 @@ def test_frozen_cells_are_found_through_functions():
         shared = 1
         inner = lambda: shared
         gc.freeze()
-        try:
-            return cell_of(sys._getframe(), "shared") is inner.__closure__[0]
-        finally:
-            gc.unfreeze()
+        return cell_of(sys._getframe(), "shared") is inner.__closure__[0]
 
     assert owner()
 
@@ -108,11 +105,7 @@ def test_frozen_cells_that_nobody_shows_are_given_up():
             late = 2
             return lambda: (shared, late)
         gc.freeze()
-        try:
-            found = cells_of(sys._getframe(), ["shared"])
-        finally:
-            gc.unfreeze()
-        return found, shared
+        return cells_of(sys._getframe(), ["shared"]), shared
 
     assert owner(make=False) == ({}, 1)
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import _thread
+import gc
 import sys
 import threading
 import types
@@ -487,11 +488,13 @@ def test_cells_that_cannot_be_found_postpone():
     )
     with quiet_heap(), pytest.raises(Postponed, match="what `main` shares as `n` was not found"):
         machine.walk(frame)
+    gc.unfreeze()
 
     stack = machine.walk(frame)
 
     assert 1 == stack.frames[1].cells["n"].cell_contents
     machine.leave()
+    gc.freeze()  # as before: see conftest.py
 
 
 def test_methods_of_what_is_above_are_found():
