@@ -42,16 +42,23 @@ def take_turn(name, state, folder, size_bytes):
     return saved, run_turn({**turn, "act": "restore"}, contender(), STATES[state])
 
 
+TURNS = [
+    *((name, state) for name in peers.CONTENDERS for state in EVERY_KIND),
+    *(
+        (name, state)
+        for name in ("pickle", "resume")
+        for state in sorted(STATES.keys() - EVERY_KIND)
+    ),
+]
+
+
+def marks(name, state):
+    """PyTorch is not installed for every Python."""
+    return [] if "torch" in name or STATES[state].needs == "torch" else [pytest.mark.shared]
+
+
 @pytest.mark.parametrize(
-    ("name", "state"),
-    [
-        *((name, state) for name in peers.CONTENDERS for state in EVERY_KIND),
-        *(
-            (name, state)
-            for name in ("pickle", "resume")
-            for state in sorted(STATES.keys() - EVERY_KIND)
-        ),
-    ],
+    ("name", "state"), [pytest.param(*turn, marks=marks(*turn)) for turn in TURNS]
 )
 def test_every_contender_restores_an_equal_state(name, state, tmp_path):
     """What comes back has the digest of what the program held when it saved last."""

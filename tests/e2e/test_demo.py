@@ -15,6 +15,8 @@ import pytest
 from resume.cli.demo_runs import steps_for
 
 DEMO = [sys.executable, "-m", "resume", "demo", "--steps", "300"]
+SHORT_DEMO = [*DEMO[:-1], "60"]
+"""Too short for a save in between."""
 
 
 @pytest.fixture
@@ -66,7 +68,7 @@ def test_on_a_terminal_it_shows_a_progress_bar(scratch):
     mine, its = pty.openpty()
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "100"}
     with subprocess.Popen(
-        DEMO, stdin=subprocess.DEVNULL, stdout=its, stderr=its, env=environment
+        SHORT_DEMO, stdin=subprocess.DEVNULL, stdout=its, stderr=its, env=environment
     ) as demo:
         os.close(its)
         seen = b"".join(iter(lambda: read_terminal(mine), b"")).decode()
@@ -98,7 +100,7 @@ def test_a_result_that_differs_is_told_and_is_an_error(scratch, tmp_path, monkey
     monkeypatch.setenv("PYTHONPATH", f"{saboteur}{os.pathsep}{os.environ['PYTHONPATH']}")
 
     done = subprocess.run(
-        DEMO, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        SHORT_DEMO, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
 
     assert done.returncode == 1
@@ -119,7 +121,7 @@ def test_a_program_that_fails_is_shown_with_its_last_lines(scratch, tmp_path, mo
     monkeypatch.setenv("PYTHONPATH", f"{saboteur}{os.pathsep}{os.environ['PYTHONPATH']}")
 
     done = subprocess.run(
-        DEMO, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        SHORT_DEMO, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
 
     assert done.returncode == 1

@@ -42,13 +42,16 @@ def kept() -> list[str]:
     return sorted(path.parent.name for path in Path(".checkpoints").glob("*/*.manifest.json"))
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize("case", CASES)
 def test_a_killed_function_ends_as_an_undisturbed_one(case):
     """Killed behind a first save, and behind later ones of runs that went on."""
     plain, *killed, last = runs(PROGRAM, case, lives=(0, 1, 2, 0))
 
     assert killed[0]["code"] == -9, killed[0]
-    assert "↻ resuming" in killed[1]["told"]
+    # on a busy machine the first save may be in the second call, and the first one begins anew
+    told = killed[1]["told"] + (last["told"] if case == "two calls" else "")
+    assert "↻ resuming" in told
     ended = [run for run in (*killed, last) if run["code"] == 0]
     assert plain["out"]
     assert {plain["out"]} == {run["out"] for run in ended}

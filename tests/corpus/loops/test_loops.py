@@ -124,6 +124,7 @@ def test_primes_killed_then_eleven_then_sixteen(nursery, scratch, left):
     assert json.loads(other_again.last_line) == primes(16)
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize("name", ["primes", "nested_resets", "finished_block", "module_level"])
 def test_forks_and_whole_processes_agree(nursery, scratch, name):
     """A program killed in a process of its own, started from nothing, ends like a forked one."""

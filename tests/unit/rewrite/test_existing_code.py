@@ -87,6 +87,7 @@ def assert_same(*names: str) -> None:
     assert ran > 0
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize("name", QUICK)
 def test_same_results(name):
     """Every test of the module passes or fails as it does without the rewriting."""
