@@ -224,5 +224,5 @@ def test_nothing_is_claimed_that_does_not_exist(name):
     """What is planned is not promised to a reader of today."""
     text = (CHECKOUT / name).read_text(encoding="utf-8")
 
-    for planned in ("ResumableSweep", "RESUME_MIRROR", "RESUME_FROM"):
+    for planned in ("RESUME_MIRROR", "RESUME_FROM"):
         assert planned not in text
