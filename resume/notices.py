@@ -17,6 +17,7 @@ from typing import TextIO
 
 from resume.errors import ResumeWarning
 
+INFO, WARNING = logging.INFO, logging.WARNING
 _logger = logging.getLogger("resume")
 _PACKAGE = str(Path(__file__).parent) + os.sep
 

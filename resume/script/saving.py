@@ -29,8 +29,6 @@ from resume.triggers.signs import may_have_deadline
 from resume.units import parse_seconds, parse_signals
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from resume.engine import Engine
     from resume.execution import Execution
     from resume.reentry.iterators import Iteration
@@ -131,6 +129,7 @@ class ScriptSaving(NoSaving):
         hidden.hide()
         self._running = running
         self._watch_the_clock()
+        self._watch_the_cloud()
         self.asking.wake = self._wake
         beginning.note()
         listen(self._at_call, whole=True)
@@ -239,18 +238,36 @@ class ScriptSaving(NoSaving):
         return (looks_at if self._is_open else min(looks_at, opens_at)) - now
 
     def _let_others_ask(self) -> None:
-        from resume import notices  # noqa: PLC0415 - see above
-        from resume.askers import let_cloud_ask, let_file_ask  # noqa: PLC0415
+        # Nothing that has hooks for forks may be imported here, beside a program that may fork.
+        from resume.triggers.request_file import RequestFile  # noqa: PLC0415 - see above
 
         self._is_open = True
-        notices.install(apart=True)
-        let_file_ask(self.asking, self._name, self._place, folder_meant(self.options.folder)[0])
-        if self._watch is not None:
-            let_cloud_ask(self.asking, self._watch, self.options.exit_code)
+        try:
+            here = os.getcwd()  # noqa: PTH109 - pathlib costs the start 10 ms
+        except FileNotFoundError:
+            here = ""
+        self.asking.add(RequestFile(self._name, self._own_folder, here, self._others))
 
-    def _place(self) -> Path | None:
+    def _others(self) -> list[str]:
+        from pathlib import Path  # noqa: PLC0415 - only where there is a file
+
+        from resume.store import names_in_use  # noqa: PLC0415
+
+        return names_in_use(Path(folder_meant(self.options.folder)[0]))
+
+    def _own_folder(self) -> str | None:
         """The checkpoint's own folder; there is none before the first save."""
-        return None if self._execution is None else self._execution.engine.store.place
+        return None if self._execution is None else str(self._execution.engine.store.place)
+
+    def _watch_the_cloud(self) -> None:
+        if self._watch is None:
+            return
+        from resume import notices  # noqa: PLC0415 - few programs watch
+        from resume.askers import let_cloud_ask, prepare_watch  # noqa: PLC0415
+
+        notices.install(apart=True)
+        prepare_watch()
+        let_cloud_ask(self.asking, self._watch)
 
     def at_point(self, frame: FrameType) -> bool:
         """Save here, if the program can be gone on from here."""

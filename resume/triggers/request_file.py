@@ -14,7 +14,6 @@ What else bears the name is left alone: a folder, and in the working folder a fi
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import stat
 import weakref
@@ -22,7 +21,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from time import monotonic
 
-from resume import notices
 from resume.place import REQUEST_NAME
 from resume.triggers.asked import Asked
 
@@ -147,7 +145,7 @@ class RequestFile:
                 path, mark, "stays: its save failed. It is tried again in a minute, or when touched"
             )
         else:
-            self._say(f"generation {number} is saved, as {path} asked", logging.INFO)
+            self._say(f"generation {number} is saved, as {path} asked", is_wrong=False)
             self._delete(path, mark)
         self._is_asking = False
 
@@ -184,10 +182,13 @@ class RequestFile:
     def _say_once(self, path: str, mark: _Mark, what: str) -> None:
         if (path, mark, what) not in self._said:
             self._said.add((path, mark, what))
-            self._say(f"{path} {what}", logging.WARNING)
+            self._say(f"{path} {what}", is_wrong=True)
 
-    def _say(self, text: str, level: int) -> None:
-        sign = "⚠ " if level == logging.WARNING else ""
+    def _say(self, text: str, *, is_wrong: bool) -> None:
+        # logging has hooks for forks: imported by a timer's thread amid a fork, it would hang
+        from resume import notices  # noqa: PLC0415 - only where there is something to say
+
+        sign, level = ("⚠ ", notices.WARNING) if is_wrong else ("", notices.INFO)
         notices.say_anywhere("%s%s: %s", sign, self._title, text, level=level)
 
 

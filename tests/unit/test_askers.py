@@ -262,6 +262,28 @@ def test_a_file_asks_a_script(tmp_path, monkeypatch):
     saving.ended(None)
 
 
+LOOKING = """
+import os, sys
+from resume.script import saving
+from resume.script.options import RunOptions
+
+saving._OPENS_AFTER_S = 0.0
+script = saving.ScriptSaving(RunOptions("count.py"))
+before = {*sys.modules}
+script.poll_s()
+hooked = {"logging", "threading", "random", "concurrent.futures.thread"} - before
+sys.exit(sorted(hooked & {*sys.modules}))
+"""
+
+
+def test_to_look_for_a_file_imports_nothing_that_has_hooks_for_forks():
+    """It is done beside the program, which may fork: half of a hook's pair would be called."""
+    done = subprocess.run([sys.executable, "-c", LOOKING], check=False, capture_output=True)
+
+    assert done.returncode == 1
+    assert done.stderr.strip() == b"[]"
+
+
 @pytest.mark.parametrize("way", ["option", "environment"])
 def test_a_cloud_asks_a_script(server, monkeypatch, way):
     monkeypatch.setattr(script_saving, "_OPENS_AFTER_S", 0.0)
@@ -269,6 +291,7 @@ def test_a_cloud_asks_a_script(server, monkeypatch, way):
         monkeypatch.setenv("RESUME_WATCH", "aws")
     saving = Begun(**({"watch": "aws"} if way == "option" else {}))
     saving.prepare()
+    saving._watch_the_cloud()
     server.announce()
     saving.poll_s()
 
