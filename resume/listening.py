@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from _thread import get_ident
 from threading import main_thread
 from types import FrameType
@@ -27,7 +28,10 @@ def listen(run: Interruptible, asking: Asking, settings: Settings, frame: FrameT
         numbers = () if _is_watched(frame) else USUAL
     if numbers:
         in_main = get_ident() == main_thread().ident
-        asking.add(subscribe(run, numbers, exit_code=settings.exit_code, in_main=in_main))
+        subscription = subscribe(run, numbers, exit_code=settings.exit_code, in_main=in_main)
+        asking.add(subscription)
+        # the run of an object ends when the program drops it, and nobody says so
+        weakref.finalize(run, subscription.close).atexit = False
 
 
 def _is_watched(frame: FrameType | None) -> bool:

@@ -23,6 +23,8 @@ PATIENCE_S = 60.0
 
 @pytest.fixture(autouse=True)
 def nothing_left():
+    for other in signals._subscriptions.copy():  # an error that is kept may keep a run alive
+        other.close()
     before = {n: signal.getsignal(n) for n in signals.USUAL}
     yield
     assert {n: signal.getsignal(n) for n in before} == before
@@ -454,6 +456,21 @@ def test_a_resumable_call_that_catches_it_keeps_no_result_and_goes_on_next_time(
 
     assert catching(6, act) == "early"
     assert catching(6, act) == [0, 1, 2, 3, 4, 5]
+
+
+def test_an_object_that_is_dropped_gives_the_handlers_back():
+    class Trainer:
+        def __init__(self):
+            self.chp = Checkpoint("trainer", of=self)
+            self.chp.restore()
+
+    trainer = Trainer()
+    assert signal.getsignal(signal.SIGTERM) is on_signal
+
+    del trainer
+    gc.collect()
+
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def test_preempted_crosses_processes():
