@@ -140,9 +140,11 @@ class Asking:
         """Whether a safe point can be expected soon, from when the last ones came."""
         if self.seen_at is None:
             return False
-        return now - self.seen_at <= _EVERY_S + max(
-            _PATIENCE_S, _USUAL_GAPS * (self.gaps.most() or 0.0)
-        )
+        return now - self.seen_at <= _EVERY_S + self.patience_s()
+
+    def patience_s(self) -> float:
+        """Seconds that the next safe point may well take."""
+        return max(_PATIENCE_S, _USUAL_GAPS * (self.gaps.most() or 0.0))
 
     def take(self) -> Wishes:
         """Take all that is asked for; what comes from here on may not be in this save."""

@@ -387,6 +387,10 @@ class Execution:
         """Seconds since the last save; None: nothing is saved."""
         return None if self.engine.last is None else monotonic() - self._saved_at
 
+    def patience_s(self) -> float:
+        """Seconds that the next safe point may well take."""
+        return self.asking.patience_s()
+
     def has_left(self) -> bool:
         """Whether the code that would have come to a safe point has been left."""
         return self.is_off

@@ -507,6 +507,10 @@ class Run:
         """Seconds since the last save; None: nothing is saved."""
         return None if self.engine.last is None else monotonic() - self.saving.saved_at
 
+    def patience_s(self) -> float:
+        """Seconds that the next safe point may well take."""
+        return self.asking.patience_s()
+
     def has_left(self) -> bool:
         """Whether the code that would have come to a safe point has been left."""
         return self._ended or self.course.track.left_elsewhere() is not None or not self.is_alive()

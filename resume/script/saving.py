@@ -329,6 +329,10 @@ class ScriptSaving(NoSaving):
         """Seconds since the last save; None: nothing is saved."""
         return None if self._execution is None else self._execution.saved_age_s()
 
+    def patience_s(self) -> float:
+        """Seconds that the next safe point may well take."""
+        return self.asking.patience_s()
+
     def has_left(self) -> bool:
         """Whether the program has ended, or can be saved no more."""
         return self._execution is not None and self._execution.has_left()

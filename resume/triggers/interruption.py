@@ -10,6 +10,7 @@ What we do: a thread, which lives from the first signal to the save. It says wha
 reads the numbers of the signals that come, which the interpreter's own C handler writes to a pipe:
 where the second came and Python's handler has not run for it in about a second, the thread ends the
 process. So it does where that handler has run, and the program is still not left after seconds.
+Nobody sits there to send a second SIGTERM: where no safe point comes for minutes, the thread does.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ _NAMES: dict[int, str] = {
 }
 _PATIENCE_S = 5.0
 """Without a safe point for so long, it is said once more."""
+_HANG_S = 120.0
+"""So long, and as long as a safe point may take, the first signal waits if it is no Ctrl-C."""
 _HANDLER_S = 0.9
 """The handler of a second signal has so long to run."""
 _CLEANUP_S = 4.0
@@ -55,6 +58,9 @@ class Run(Protocol):
 
     def saved_age_s(self) -> float | None:
         """Seconds since the last save; None: nothing is saved."""
+
+    def patience_s(self) -> float:
+        """Seconds that the next safe point may well take."""
 
     def has_left(self) -> bool:
         """Whether the code that would have come to a safe point has been left."""
@@ -222,7 +228,10 @@ class Interruption:
 
     def _wait(self) -> None:
         came_at: float | None = None
-        has_waited = False
+        steps = [(_PATIENCE_S, self._say_waiting)]
+        if self.number != _signal.SIGINT:
+            patience_s = max([_HANG_S, *(run.patience_s() for _, run, _ in self._runs)])
+            steps.append((patience_s, self._give_up))
         while not self.is_over:
             now = monotonic()
             if self.second_at is not None:
@@ -235,13 +244,20 @@ class Interruption:
                 if now >= until:
                     self._end_process("the program is in a call that lets no signal in")
             else:
-                until = self.at + _PATIENCE_S
-                if now >= until and not has_waited:
-                    has_waited = True
-                    self._say_waiting()
-                until = now + 3600.0 if has_waited else until
+                until = self.at + steps[0][0] if steps else now + 3600.0
+                if now >= until:
+                    steps.pop(0)[1]()
+                    continue
             if self._has_come(until - now) and came_at is None:
                 came_at = monotonic()
+
+    def _give_up(self) -> None:
+        """Send the signal a second time."""
+        from resume.units import show_seconds  # noqa: PLC0415 - see above
+
+        waited = show_seconds(monotonic() - self.at)
+        self._say(f"⚠ no safe point for {waited}: {self.name} acts now, without a save")
+        _send(self.number)
 
     def _has_come(self, seconds: float) -> bool:
         """Wait so long for a signal, or for news; whether a signal has come."""
@@ -302,10 +318,16 @@ class Interruption:
 
 
 def _send_later(number: int) -> None:
-    import threading  # noqa: PLC0415 - see above
-    import time  # noqa: PLC0415
+    import time  # noqa: PLC0415 - see above
 
     time.sleep(_MOMENT_S)
+    _send(number)
+
+
+def _send(number: int) -> None:
+    """Send the signal to the main thread, unless that is at its end."""
+    import threading  # noqa: PLC0415 - see above
+
     main = threading.main_thread()
     if main.is_alive() and not sys.is_finalizing():
         if hasattr(_signal, "pthread_kill"):

@@ -57,6 +57,9 @@ class Interruptible(Protocol):
     def saved_age_s(self) -> float | None:
         """Seconds since the last save; None: nothing is saved."""
 
+    def patience_s(self) -> float:
+        """Seconds that the next safe point may well take."""
+
     def has_left(self) -> bool:
         """Whether the code that would have come to a safe point has been left."""
 
