@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -42,6 +42,21 @@ def pytest_collection_finish() -> None:
     """Let no collection of garbage look through thousands of tests: many tests ask for one."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def no_run_outlives_its_test() -> Iterator[None]:
+    """An error that is kept, or a name of a module, would let it listen to signals and files."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    if "resume.registry" in sys.modules:
+        for run in sys.modules["resume.registry"]._runs():
+            run.close()
+    if "resume.triggers.signals" in sys.modules:
+        for one in sys.modules["resume.triggers.signals"]._subscriptions.copy():
+            one.close()
+    for number, handler in before.items():  # where a loop of asyncio has left its own
+        signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True)

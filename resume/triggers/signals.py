@@ -91,9 +91,9 @@ class Subscription:
 
     def close(self) -> None:
         """The run has ended: handlers that nobody needs any more are put back."""
-        if self in _subscriptions:
+        if self in _subscriptions:  # it may be closed again
             _subscriptions.remove(self)
-        _end_of_run(self)
+            _end_of_run(self)
         _put_back_unneeded()
         if not _subscriptions:
             _put_back.clear()
@@ -103,6 +103,8 @@ _subscriptions: list[Subscription] = []
 _process = 0
 before: dict[int, Any] = {}
 """What was there before, by signal: those that are ours now."""
+_ever: set[int] = set()
+"""Signals that were ever ours: a program may put our handler back when nobody wants it."""
 _put_back: dict[int, Any] = {}
 """What was put back because a program was about to be left."""
 _interruption: Interruption | None = None
@@ -146,6 +148,7 @@ def _take(numbers: Collection[int]) -> None:
         if there is on_signal or there is None or there == _signal.SIG_IGN:
             continue  # None: not set from Python, and nobody could put it back
         before[number] = there
+        _ever.add(number)
         _set(number, on_signal)
         _put_back.pop(number, None)
 
@@ -292,8 +295,9 @@ def _before_fork() -> None:
     # What comes to the child before its hooks have run would go to a handler that is the parent's,
     # and the interpreter forgets it: a pool waits for ever for a worker that it has told to end.
     global _mask  # noqa: PLW0603
-    if before:
-        _mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, [*before])
+    ours = [number for number in _ever if _is_ours(number)]
+    if ours:
+        _mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, ours)
 
 
 def _after_fork_in_parent() -> None:
@@ -310,7 +314,10 @@ def _after_fork_in_child() -> None:
             interruption.drop()
     _interruption = _second = None
     _subscriptions.clear()
-    _put_back_unneeded()
+    for number in _ever:
+        if _is_ours(number):
+            _set(number, earlier_of(number))
+    before.clear()
     _put_back.clear()
     _after_fork_in_parent()
 
