@@ -40,6 +40,8 @@ _HANG_S = 120.0
 """So long, and as long as a safe point may take, the first signal waits if it is no Ctrl-C."""
 _HANDLER_S = 0.9
 """The handler of a second signal has so long to run."""
+_NUDGE_S = 0.3
+"""Behind so much of it, the signal is sent once more."""
 _CLEANUP_S = 4.0
 """The program has so long to leave after a second signal."""
 _WAIT_S = 1.0
@@ -228,6 +230,7 @@ class Interruption:
 
     def _wait(self) -> None:
         came_at: float | None = None
+        is_nudged = False
         steps = [(_PATIENCE_S, self._say_waiting)]
         if self.number != _signal.SIGINT:
             patience_s = max([_HANG_S, *(run.patience_s() for _, run, _ in self._runs)])
@@ -240,9 +243,14 @@ class Interruption:
                     return
                 until = self.second_at + _CLEANUP_S
             elif came_at is not None:
-                until = came_at + _HANDLER_S
-                if now >= until:
+                until = came_at + (_HANDLER_S if is_nudged else _NUDGE_S)
+                if now >= until and is_nudged:
                     self._end_process("the program is in a call that lets no signal in")
+                if now >= until:
+                    # one that comes right before a call of the system begins does not end the call
+                    is_nudged = True
+                    _send(self.number)
+                    continue
             else:
                 until = self.at + steps[0][0] if steps else now + 3600.0
                 if now >= until:
