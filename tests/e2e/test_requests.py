@@ -12,6 +12,7 @@ from asked_programs import WAYS, running
 
 from resume.store import Store
 
+pytestmark = pytest.mark.untraced  # a tracer holds off saves on 3.11
 each_way = pytest.mark.parametrize("way", WAYS)
 
 
