@@ -15,7 +15,7 @@ DYING = CHECKOUT / "tests" / "corpus" / "reentry_dying.py"
 pytestmark = [pytest.mark.timeout(120), pytest.mark.untraced]  # a tracer holds off saves on 3.11
 
 SCRIPT = """
-import atexit, logging, os, signal, sys
+import atexit, logging, os, signal, sys, time
 
 class Node:
     pass
@@ -35,7 +35,9 @@ signal.signal(signal.SIGUSR2, signal.SIG_IGN)
 atexit.register(print, "the end")
 logging.basicConfig(filename="all.log", level=logging.INFO)
 print(input())
-for line in sys.stdin:
+for number, line in enumerate(sys.stdin):
+    while os.path.exists(f"stop-{number}"):
+        time.sleep(0.001)
     os.kill(os.getpid(), signal.SIGUSR1)
     os.kill(os.getpid(), signal.SIGUSR2)
     logging.info("line %s", line.strip())
@@ -66,17 +68,18 @@ def folder(tmp_path):
 
 
 def test_input_signals_logs_and_the_end_are_those_of_one_run(folder):
-    """Killed twice; in between, another input is refused, and nothing is lost by that."""
+    """Killed twice, at the latest where it is held up; then, another input is refused."""
     stdin, log = folder / "input", folder / "all.log"
     run(folder, "script.py", stdin=stdin, log="plain")
     logged = log.read_bytes()
     log.unlink()
     (folder / "other").write_text("another\n" + INPUT)
 
-    for saves in (5, 4):
-        assert run(folder, str(DYING), str(saves), "script.py", stdin=stdin).returncode == (
-            -signal.SIGKILL
-        )
+    for saves, hold in ((5, folder / "stop-150"), (4, folder / "stop-300")):
+        hold.touch()
+        died = run(folder, str(DYING), str(saves), "script.py", stdin=stdin)
+        assert died.returncode == -signal.SIGKILL
+        hold.unlink()
     refused = run(folder, "-m", "resume", "run", "script.py", stdin=folder / "other")
     last = run(folder, "-m", "resume", "run", "script.py", stdin=stdin)
 
