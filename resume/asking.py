@@ -174,6 +174,24 @@ class Asking:
         self._look_at, self._gap_from = math.inf, None
 
 
+class Askable:
+    """A run that signals ask through its `asking`; the other half of `signals.Interruptible`."""
+
+    asking: Asking
+
+    def ask(self, asked: Asked) -> None:
+        """Save at the next safe point."""
+        self.asking.ask(asked)
+
+    def withdraw(self, asked: Asked) -> None:
+        """That save is not wanted any more."""
+        self.asking.withdraw(asked)
+
+    def patience_s(self) -> float:
+        """Seconds that the next safe point may well take."""
+        return self.asking.patience_s()
+
+
 class Wishes:
     """What one save is the answer to."""
 

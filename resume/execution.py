@@ -19,7 +19,7 @@ from types import CodeType, FrameType, FunctionType
 from typing import Any
 
 from resume import notices, rng
-from resume.asking import Asking, Wishes
+from resume.asking import Askable, Asking, Wishes
 from resume.call import Call
 from resume.custom import current_reducers, current_renames
 from resume.engine import Engine
@@ -40,7 +40,6 @@ from resume.snapshot import Scene, revive
 from resume.store import is_death
 from resume.tracked import OutputMark, cut_back, marks_of_output
 from resume.triggers import Schedule
-from resume.triggers.asked import Asked
 from resume.types import Content, Manifest, Skipped
 from resume.units import show_seconds
 
@@ -69,7 +68,7 @@ class Generation:
         return tuple(map(OutputMark.from_json, marks))
 
 
-class Execution:
+class Execution(Askable):
     """Saves a program that runs, at the places that it is asked at, and brings it back."""
 
     def __init__(
@@ -371,14 +370,6 @@ class Execution:
         """Whether it can, and is to be expected soon: each statement is one."""
         return self.can_save()
 
-    def ask(self, asked: Asked) -> None:
-        """Save at the next safe point."""
-        self.asking.ask(asked)
-
-    def withdraw(self, asked: Asked) -> None:
-        """That save is not wanted any more."""
-        self.asking.withdraw(asked)
-
     def place(self) -> str:
         """Nobody knows what to call where the program stands."""
         return ""
@@ -386,10 +377,6 @@ class Execution:
     def saved_age_s(self) -> float | None:
         """Seconds since the last save; None: nothing is saved."""
         return None if self.engine.last is None else monotonic() - self._saved_at
-
-    def patience_s(self) -> float:
-        """Seconds that the next safe point may well take."""
-        return self.asking.patience_s()
 
     def has_left(self) -> bool:
         """Whether the code that would have come to a safe point has been left."""

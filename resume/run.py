@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from resume import notices, registry
 from resume.application import Application
 from resume.askers import let_cloud_ask, let_file_ask
+from resume.asking import Askable
 from resume.call import Call
 from resume.course import Course
 from resume.engine import Engine
@@ -51,7 +52,6 @@ from resume.saving import Saving
 from resume.settings import Settings
 from resume.snapshot import LoopScene, Scene
 from resume.store import is_death
-from resume.triggers.asked import Asked
 from resume.types import Content, Manifest
 
 _NEVER_STATE = (
@@ -63,7 +63,7 @@ _NEVER_STATE = (
 )  # they tell of this run, not of the saved one
 
 
-class Run:
+class Run(Askable):
     """The engine room behind one `Checkpoint`."""
 
     def __init__(
@@ -491,14 +491,6 @@ class Run:
         """Whether it can, and is to be expected soon."""
         return self.can_save() and self.asking.are_coming(now)
 
-    def ask(self, asked: Asked) -> None:
-        """Save at the next safe point."""
-        self.asking.ask(asked)
-
-    def withdraw(self, asked: Asked) -> None:
-        """That save is not wanted any more."""
-        self.asking.withdraw(asked)
-
     def place(self) -> str:
         """Say where the program stands, `epoch=47/300`; empty where nobody knows."""
         return self.course.place()
@@ -506,10 +498,6 @@ class Run:
     def saved_age_s(self) -> float | None:
         """Seconds since the last save; None: nothing is saved."""
         return None if self.engine.last is None else monotonic() - self.saving.saved_at
-
-    def patience_s(self) -> float:
-        """Seconds that the next safe point may well take."""
-        return self.asking.patience_s()
 
     def has_left(self) -> bool:
         """Whether the code that would have come to a safe point has been left."""

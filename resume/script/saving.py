@@ -15,7 +15,7 @@ from time import monotonic
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
-from resume.asking import Asking
+from resume.asking import Askable, Asking
 from resume.departing import leave_in_time, prepare_to_leave
 from resume.errors import ResumeError
 from resume.interpreter import unseen
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from resume.execution import Execution
     from resume.reentry.iterators import Iteration
     from resume.script.telling import Teller
-    from resume.triggers.asked import Asked
 
 _RATE = "30s"
 _OPENS_AFTER_S = 1.0
@@ -42,7 +41,7 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9_@-][A-Za-z0-9._@-]{,99}(?<!\.)")
 """The folder of such a checkpoint begins with its name."""
 
 
-class ScriptSaving(NoSaving):
+class ScriptSaving(Askable, NoSaving):
     """Saves the script that runs in this process."""
 
     def __init__(self, options: RunOptions) -> None:
@@ -310,14 +309,6 @@ class ScriptSaving(NoSaving):
         """Whether it can."""
         return self.can_save()
 
-    def ask(self, asked: Asked) -> None:
-        """Save at the next safe point."""
-        self.asking.ask(asked)
-
-    def withdraw(self, asked: Asked) -> None:
-        """That save is not wanted any more."""
-        self.asking.withdraw(asked)
-
     def place(self) -> str:
         """Nobody knows what to call where the program stands."""
         from resume import notices  # noqa: PLC0415 - see above
@@ -328,10 +319,6 @@ class ScriptSaving(NoSaving):
     def saved_age_s(self) -> float | None:
         """Seconds since the last save; None: nothing is saved."""
         return None if self._execution is None else self._execution.saved_age_s()
-
-    def patience_s(self) -> float:
-        """Seconds that the next safe point may well take."""
-        return self.asking.patience_s()
 
     def has_left(self) -> bool:
         """Whether the program has ended, or can be saved no more."""
