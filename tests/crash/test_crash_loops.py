@@ -142,7 +142,7 @@ def test_with_no_generation_before_the_same_is_restored_again(said):
 
 def live_long(chp):
     """More than a minute, as this test counts it; then die."""
-    path = Path("store/work/restores")
+    path = Path("store", "work", restores.NAME)
     while b"survived" not in path.read_bytes():
         pass
     kill(chp)

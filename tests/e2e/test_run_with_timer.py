@@ -102,12 +102,18 @@ def test_a_module_runs_with_a_timer_too():
 
 def test_an_interrupt_is_never_lost_while_saves_are_due():
     """Ctrl-C at any moment ends the program, with a traceback that shows only the program."""
-    write({"script.py": LONG, "pkg/__init__.py": "", "pkg/work.py": WORK})
+    begun = Path("begun")
+    long = LONG.replace("until =", f"open({begun.name!r}, 'w').close(); until =")
+    write({"script.py": long, "pkg/__init__.py": "", "pkg/work.py": WORK})
     for attempt in range(6):
+        begun.unlink(missing_ok=True)
         process = start(
             "-c", ARMED, "script.py", "30", RECORD=str(Path.cwd() / ".record"), **UNMEASURED
         )
-        time.sleep(0.6 + attempt * 0.017)
+        while not begun.exists():
+            assert process.poll() is None
+            time.sleep(0.001)
+        time.sleep(attempt * 0.017)
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=25)
 
