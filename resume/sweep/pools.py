@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from resume.errors import ConfigError
+from resume.sweep.work import settle_in
 
 _UNKNOWN_WIDTH = 64
 KILLED = frozenset({"KilledWorker", "WorkerCrashedError", "NodeDiedError"})
@@ -38,7 +39,7 @@ class Pool:
             if isinstance(given, ProcessPoolExecutor):
                 self._make = lambda: _like(given)
         else:
-            self._make = lambda: _checked(given())
+            self._make = lambda: _settled(_checked(given()))
             self.executor = self._make()
             self._is_ours = True
 
@@ -103,14 +104,39 @@ def _workers(executor: Any) -> int:
     return _UNKNOWN_WIDTH
 
 
+def _settled(made: Executor) -> Executor:
+    """Return *made*, or in place of a pool of processes one whose workers settle in at once.
+
+    Left to their first item, those that none has reached would outlive a parent that is killed.
+    """
+    return _like(made) if type(made) is ProcessPoolExecutor else made
+
+
 def _like(pool: Any, workers: int | None = None) -> ProcessPoolExecutor:
     """Return a pool of the same kind: there is no public way to ask one what it was made of."""
+    initializer = getattr(pool, "_initializer", None)
+    initargs: tuple[Any, ...] = getattr(pool, "_initargs", ())
+    if initializer is _begin:  # one that was made here
+        _, initializer, initargs = initargs
     return ProcessPoolExecutor(
         workers or getattr(pool, "_max_workers", None) or os.cpu_count(),
         mp_context=getattr(pool, "_mp_context", None),
-        initializer=getattr(pool, "_initializer", None),
-        initargs=getattr(pool, "_initargs", ()),
+        initializer=_begin,
+        initargs=(os.getpid(), initializer, initargs),
+        **_most_tasks(pool),
     )
+
+
+def _begin(maker: int, initializer: Callable[..., Any] | None, initargs: tuple[Any, ...]) -> None:
+    """First of all in a worker."""
+    settle_in(maker)
+    if initializer is not None:
+        initializer(*initargs)
+
+
+def _most_tasks(pool: Any) -> dict[str, int]:
+    most = getattr(pool, "_max_tasks_per_child", None)
+    return {} if most is None else {"max_tasks_per_child": most}
 
 
 def end(executor: Any) -> None:

@@ -56,7 +56,7 @@ class Task:
     def __call__(self, item: Any) -> Outcome:
         """Work on *item*; only what asks the whole process to end is raised."""
         if os.getpid() != self._maker:
-            self._settle_in()
+            settle_in(self._maker)
         began = perf_counter()
         try:
             packed = payload.pack(self.function(item))
@@ -77,20 +77,25 @@ class Task:
             return None
         return data
 
-    def _settle_in(self) -> None:
-        """In a worker of a pool: leave Ctrl-C to the parent, and do not outlive it.
 
-        A terminal sends Ctrl-C to all processes, and the parent waits for what is running. A worker
-        that its killed parent left behind would work on an item that the next launch takes up.
-        """
-        parent = multiprocessing.parent_process()
-        if parent is None or parent.pid != self._maker or os.getpid() in _cared_for:
-            return
-        _cared_for.clear()
-        _cared_for.add(os.getpid())
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-        started(threading.Thread(target=_end_with, args=(parent,), name="resume-end", daemon=True))
+def settle_in(maker: int) -> None:
+    """In a worker of a pool: leave Ctrl-C to the parent, and do not outlive it.
+
+    A terminal sends Ctrl-C to all processes, and the parent waits for what is running. A worker
+    that its killed parent left behind would work on an item that the next launch takes up, or wait
+    for ever for one.
+
+    Args:
+        maker: Process that the sweep runs in; the children of others are none of its business.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None or parent.pid != maker or os.getpid() in _cared_for:
+        return
+    _cared_for.clear()
+    _cared_for.add(os.getpid())
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    started(threading.Thread(target=_end_with, args=(parent,), name="resume-end", daemon=True))
 
 
 def _end_with(parent: Any) -> None:

@@ -118,11 +118,30 @@ def check_whole(folder, items, how):
     counts = Counter(line["key"] for line in lines if "result" in line or "pickle" in line)
     assert counts == {str(n): 1 for n in range(items)}
     assert not (folder / "grid.sweep.jsonl.claims").exists()
+    wait_for_orphans_of(folder)
+
+
+def wait_for_orphans_of(folder):
+    """No worker stays behind whose parent was killed, had an item reached it or not."""
+    deadline = time.monotonic() + 60
+    while left := list(processes_in(folder)):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.01)
+
+
+def processes_in(folder):
+    for path in Path("/proc").glob("[0-9]*/cwd"):
+        try:
+            if path.readlink() == folder and int(path.parts[2]) != os.getpid():
+                yield int(path.parts[2])
+        except OSError:  # it has ended
+            continue
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds workers through /proc")
-@pytest.mark.parametrize(("items", "kills"), [(80, 4), (500, 50)])
-@pytest.mark.slow  # a worker without an item yet outlives its killed parent, and holds its output
+@pytest.mark.parametrize(
+    ("items", "kills"), [(80, 4), pytest.param(500, 50, marks=pytest.mark.slow)]
+)
 @pytest.mark.timeout(600)
 def test_workers_and_parents_killed_every_item_is_recorded_once(tmp_path, items, kills):
     """As if nobody had killed anything; nothing is set aside by accident."""
@@ -131,6 +150,37 @@ def test_workers_and_parents_killed_every_item_is_recorded_once(tmp_path, items,
     kill_workers_and_parents(tmp_path, items, kills, rng)
 
     check_whole(tmp_path, items, "processes")
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds workers through /proc")
+@pytest.mark.parametrize("maker", ["ProcessPoolExecutor", "lambda: ProcessPoolExecutor(2)"])
+def test_a_worker_that_no_item_has_reached_ends_with_its_killed_parent(tmp_path, maker):
+    """It knows of its parent from its start on."""
+    (tmp_path / "program.py").write_text(f"""
+import os, signal, time
+from concurrent.futures import ProcessPoolExecutor
+from resume.sweep.pools import Pool
+
+if __name__ == "__main__":
+    pool = Pool({maker})
+    two = [pool.executor.submit(time.sleep, 600 * n) for n in range(2)]
+    two[0].result()  # one worker waits for an item now
+    time.sleep(0.3)
+    print("begun", flush=True)
+    time.sleep(600)
+""")
+    launch = subprocess.Popen(
+        [sys.executable, "program.py"],
+        cwd=tmp_path,
+        env=compiled(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert launch.stdout.readline() == "begun\n"
+    launch.kill()
+    assert end(launch) == -9
+
+    wait_for_orphans_of(tmp_path)
 
 
 @pytest.mark.parametrize(
