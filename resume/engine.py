@@ -15,13 +15,8 @@ from typing import Any, Protocol
 
 from resume import notices
 from resume.call import Call
-from resume.errors import (
-    CheckpointBusyError,
-    ConfigError,
-    IntegrityError,
-    StoreError,
-    UnpicklableError,
-)
+from resume.errors import CheckpointBusyError, ConfigError, IntegrityError, StoreError
+from resume.losses import Losses
 from resume.pickling import Reducers, Spare
 from resume.position import Position
 from resume.settings import Settings, plain_json
@@ -72,7 +67,7 @@ class Engine:
         self._spare = Spare()
         self._sets = True
         self._shapes: dict[str, str] = {}
-        self._warned: set[str] = set()
+        self._losses = Losses(is_strict=settings.strict)
 
     def _open(self, name: str) -> Store:
         settings = self._settings
@@ -282,7 +277,7 @@ class Engine:
             CaptureError, StoreError: Nothing was written, the newest generation is as it was.
         """
         snapshot = self._begin(scene, reducers)
-        self._report(snapshot)
+        self._losses.tell(snapshot, self.name)
         loops = tuple(
             replace(
                 loop,
@@ -376,20 +371,6 @@ class Engine:
             self._sets = snapshot.encoded.has_sets
         self._shapes = shapes
         return snapshot
-
-    def _report(self, snapshot: Snapshot) -> None:
-        for skip in snapshot.skipped:
-            if skip.path in self._warned:
-                continue
-            self._warned.add(skip.path)
-            text = f"cannot save {skip.path} (a {skip.type}): {skip.why}. "
-            remedy = skip.remedy[:1].upper() + skip.remedy[1:]
-            if self._settings.strict:
-                raise UnpicklableError(f"{text}Nothing was written. {remedy}")
-            notices.warn(
-                f"{text}The variable {skip.name!r} is left out of checkpoint {self.name!r}, and a "
-                f"rerun keeps its own. {remedy}"
-            )
 
     def _draft(
         self,

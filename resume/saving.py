@@ -6,6 +6,7 @@ import logging
 import math
 import weakref
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
 from types import FrameType
 from typing import Protocol
@@ -157,24 +158,17 @@ class Saving:
         self.settle()
         wishes = self.asking.take()
         self.asked = None  # what is asked for from here on may not be in this save
-        if not wishes:
-            return self._save(frame, position, trigger, wishes, complete=complete)
-        return self._answer(frame, position, trigger, wishes, complete=complete)
+        save = partial(self._save, frame, position, complete=complete)
+        return self._answer(save, trigger, wishes) if wishes else save(trigger, wishes)
 
     def _answer(
-        self,
-        frame: FrameType | None,
-        position: Position,
-        trigger: str,
-        wishes: Wishes,
-        *,
-        complete: bool,
+        self, save: Callable[[str, Wishes], Saved | Deferred], trigger: str, wishes: Wishes
     ) -> Saved | Deferred:
         if trigger in ("sync", "save"):
             trigger = wishes.trigger
         saved: Saved | Deferred = FAILED
         try:
-            saved = self._save(frame, position, trigger, wishes, complete=complete)
+            saved = save(trigger, wishes)
         except ResumeError as why:
             wishes.answer(None, why)
             if not wishes.leaves:

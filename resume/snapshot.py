@@ -96,6 +96,11 @@ class Snapshot:
         """The user's variables that are not in it."""
         return tuple(skip for skip in self.encoded.skipped if not skip.name.startswith("."))
 
+    @property
+    def without_graph(self) -> tuple[str, ...]:
+        """The user's variables that come back without the graph for their `backward()`."""
+        return tuple(name for name in self.encoded.without_graph if not name.startswith("."))
+
 
 def capture(
     scene: Scene,

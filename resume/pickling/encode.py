@@ -40,6 +40,8 @@ class Encoded:
     """Whether sets were met; only an encode with `sets=True` can tell."""
     unordered_sets: int
     """Sets whose order another process may not repeat."""
+    without_graph: tuple[str, ...]
+    """Roots with a tensor that `backward()` can be called on, and not on what comes back."""
     graph: sharing.Graph | None = field(repr=False)
     """Knows what is in it, and holds on to all of that; None once it was let go."""
     give_back: Callable[[], None] | None = field(repr=False)
@@ -152,6 +154,7 @@ class _Attempt:
         self.ends: list[tuple[Any, str]] = []
         """What was dumped last for a name: all memo places up to its own belong to the name."""
         self.sizes: dict[str, int] = {}
+        self.without_graph: dict[str, None] = {}
         self.head: dict[str, Any] = {"direct": {}}
         """`direct`: buffer that is all of an array or a tensor, by anchor: no copy beside it."""
         self.anchors: list[anchoring.Anchor] = []
@@ -218,6 +221,7 @@ class _Attempt:
             skipped=skipped,
             has_sets=self.session.has_sets,
             unordered_sets=self.session.unordered,
+            without_graph=tuple(self.without_graph),
             graph=sharing.Graph(
                 sharing.Memo(self.press.pickler, self.writer),
                 self.ends,
@@ -284,6 +288,9 @@ class _Attempt:
             self._fail(name, path, shown, why)
             return
         self.ends.append((wrapped, name))
+        if self.session.lost_graph:
+            self.session.lost_graph = False
+            self.without_graph[name] = None
         size = writer.size + writer.outside - before
         self.sizes[name] = self.sizes.get(name, 0) + size
 

@@ -61,6 +61,8 @@ class Session:
         self.kind = ""
         """What the next out-of-band buffer holds."""
         self.unordered = 0
+        self.lost_graph = False
+        """Whether a tensor went out that `backward()` could have been called on."""
         self.frame_cells: dict[int, str] = {}
         """Cells of the owner's frame that functions were met with, to the variable's name."""
         self.has_sets = False

@@ -316,6 +316,7 @@ def _tensor(session: Session, thing: Any) -> Any:
     if not _is_plain(thing):
         return NotImplemented
     torch = _torch()
+    session.lost_graph |= has_open_graph(thing)
     record = _record(session, thing.untyped_storage(), StorageRecord)
     args = (record, _layout(thing), type(thing) is torch.nn.Parameter, thing.requires_grad)
     state = _state(thing)
@@ -391,6 +392,7 @@ def blueprint_over(array: Any, thing: Any) -> Any:
 
 def contents(session: Session, thing: Any) -> Any:
     """What has to be put into the tensor *thing*."""
+    session.lost_graph |= has_open_graph(thing)
     data = None if lent_by(session, thing) is not None else RawTensor(thing)
     return (data, thing.requires_grad, _state(thing))
 
