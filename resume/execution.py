@@ -11,8 +11,8 @@ import importlib
 import logging
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from time import monotonic
 from types import CodeType, FrameType, FunctionType
@@ -24,48 +24,30 @@ from resume.call import Call
 from resume.custom import current_reducers, current_renames
 from resume.engine import Engine
 from resume.errors import CaptureError, CheckpointBusyError, RestoreError, ResumeError, StoreError
-from resume.position import Position
 from resume.reentry.contexts import delegate
 from resume.reentry.entering import Entering
+from resume.reentry.fields import suspension_of
 from resume.reentry.files import SLOT
 from resume.reentry.given import Given, given_by
+from resume.reentry.making import Making
 from resume.reentry.program import Program
 from resume.reentry.putting import define, definitions, prepare, put_back
 from resume.reentry.records import FrameRecord, Postponed
-from resume.reentry.reducers import Making, suspension_of
-from resume.reentry.roots import ProgramState, Taken
+from resume.reentry.roots import ProgramState
 from resume.reentry.walking import Stack, generator_record, no_other_thread, root_of, walk
 from resume.settings import Settings
-from resume.snapshot import Scene, revive
+from resume.snapshot import revive
+from resume.standing import Generation, ProgramScenes
 from resume.store import is_death
-from resume.tracked import OutputMark, cut_back, marks_of_output
+from resume.tracked import cut_back, marks_of_output
 from resume.triggers import Schedule
-from resume.types import Content, Manifest, Skipped
+from resume.types import Manifest
 from resume.units import show_seconds
 
 _LEAST_WORK = 9.0
 """Times as long as a save took, the program works before the next: saving takes a tenth at most."""
 _BUSY_S = 0.05
 """After meeting a busy writer, look again after so many seconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Generation:
-    """A saved state that a run goes on from."""
-
-    manifest: Manifest
-    content: Content
-
-    @property
-    def layout(self) -> Mapping[str, Any]:
-        """Where the program stood, and which variable is which part of the state."""
-        return self.manifest.draft.position["program"]["layout"]  # type: ignore[no-any-return]
-
-    @property
-    def output(self) -> tuple[OutputMark, ...]:
-        """How far standard output was."""
-        marks = self.manifest.draft.position["program"]["output"]
-        return tuple(map(OutputMark.from_json, marks))
 
 
 class Execution(Askable):
@@ -524,41 +506,3 @@ class Execution(Askable):
         if often and self.engine.last is None:
             reason, count = self.postponed.most_common(1)[0]
             self._say(f"nothing was saved: {reason} ({count} of {often} times)")
-
-
-class ProgramScenes:
-    """The program as it stands: all of it, and again without what could not be saved."""
-
-    door = "stack"
-    """Of the position: what kind of program it is."""
-
-    def __init__(
-        self, state: ProgramState, stack: Stack, output: Iterable[OutputMark] = ()
-    ) -> None:
-        self._state, self._stack, self._output = state, stack, output
-        self._taken = state.take(stack.frames, stack.running)
-
-    def without(self, skipped: Sequence[Skipped]) -> None:
-        """Leave those out; raises `UnpicklableError` where one of them is needed."""
-        frames, running = self._stack.frames, self._stack.running
-        self._taken = self._state.without(self._taken, skipped, frames, running)
-
-    def scene(self) -> Scene:
-        """What is to be captured."""
-        return Scene(names=self._taken.roots, look=self._taken.look)
-
-    def position(self) -> Position:
-        """Where the program stands."""
-        return _position(self.door, self._stack, self._taken, self._output)
-
-
-def _position(door: str, stack: Stack, taken: Taken, output: Iterable[OutputMark]) -> Position:
-    program = {
-        "layout": taken.layout,
-        "output": [mark.to_json() for mark in output],
-        "stack": [
-            {"module": one.module, "function": one.qualname, "line": one.line}
-            for one in stack.every
-        ],
-    }
-    return Position(door=door, line=stack.every[-1].line, program=program)

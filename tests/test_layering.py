@@ -23,7 +23,7 @@ ROWS: tuple[frozenset[str], ...] = (
     | {"sources"},
     # a whole state: what it is, whose it is, and where in its loops
     frozenset({"snapshot", "owner", "loops", "replay", "reentry", "points"}),
-    frozenset({"progress", "losses"}),
+    frozenset({"progress", "losses", "standing"}),
     frozenset({"application"}),
     # one save and one restore
     frozenset({"engine", "course", "asking"}),

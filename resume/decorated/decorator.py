@@ -22,12 +22,12 @@ from resume.decorated.units import UNITS, home_of, refuse_unsuited
 from resume.departing import leave_in_time
 from resume.engine import Engine, Origin
 from resume.errors import ConfigError
-from resume.execution import Generation
 from resume.frames import frame_at
 from resume.points import is_whole
 from resume.reentry.wrappers import Invocation, wrapper
 from resume.settings import Settings, check_settings
 from resume.sources import why_restart
+from resume.standing import Generation
 from resume.store import find_folder
 from resume.triggers import Schedule
 from resume.triggers.deadline import parse_deadline

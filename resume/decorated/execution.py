@@ -16,18 +16,20 @@ from resume.decorated.held import Held
 from resume.decorated.units import ENTERING, UNITS
 from resume.engine import Engine
 from resume.errors import RestoreError, ResumeError, UnpicklableError
-from resume.execution import Execution, Generation, ProgramScenes
+from resume.execution import Execution
 from resume.points import save, sync
 from resume.position import Position
 from resume.reentry.files import SLOT
+from resume.reentry.making import Making
 from resume.reentry.putting import put_back
 from resume.reentry.records import Postponed
-from resume.reentry.reducers import Making, Taking
+from resume.reentry.reducers import Taking
 from resume.reentry.roots import ProgramState
 from resume.reentry.walking import Stack, called_by, generator_record
 from resume.settings import Settings
 from resume.snapshot import Revived, Scene, revive
 from resume.sources import python_version
+from resume.standing import Generation, ProgramScenes
 from resume.types import Manifest, Skipped
 
 _DOOR = "function"

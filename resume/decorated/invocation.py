@@ -13,10 +13,10 @@ from resume import notices, points
 from resume.decorated.execution import CallExecution
 from resume.decorated.units import UNITS
 from resume.errors import ResumeError
-from resume.execution import Generation
 from resume.listening import listen
 from resume.reentry.arm import Alarm
 from resume.reentry.wrappers import running
+from resume.standing import Generation
 
 
 class SavedCall:

@@ -24,9 +24,9 @@ from resume.errors import UnsupportedCodeError
 from resume.interpreter import without_hidden
 from resume.reentry.contexts import Entered, delegate
 from resume.reentry.entering import Entering
+from resume.reentry.fields import suspension_of
 from resume.reentry.iterators import SAVABLE, Iteration, again
 from resume.reentry.program import LoadedModule, Program
-from resume.reentry.reducers import suspension_of
 from resume.rewrite import Helpers, Single, Source, cut_out
 from resume.sources import MOST_SOURCE, Fact, meaning
 

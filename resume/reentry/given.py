@@ -32,9 +32,10 @@ from resume.pickling.functions import find
 from resume.pickling.session import Rebuild, Reducer, Session, Unsavable
 from resume.reentry import caches, files
 from resume.reentry.files import SLOT
+from resume.reentry.making import Making, look_up, making_of
 from resume.reentry.names import Names
 from resume.reentry.program import LoadedModule, Program
-from resume.reentry.reducers import Making, Taking, look_up, making_of
+from resume.reentry.reducers import Taking
 from resume.rewrite import GIVE, Evaluated
 from resume.types import Content, Skipped
 

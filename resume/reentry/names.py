@@ -18,8 +18,8 @@ from typing import Any
 
 from resume.reentry import caches
 from resume.reentry.dispatching import is_dispatching
+from resume.reentry.making import look_up
 from resume.reentry.program import LoadedModule, Program
-from resume.reentry.reducers import look_up
 from resume.rewrite import Definitions
 
 _INTERPRETERS = frozenset(

@@ -8,10 +8,11 @@ from typing import Any
 
 from resume.errors import RestoreError
 from resume.reentry import process
+from resume.reentry.fields import record_from
 from resume.reentry.given import Given
+from resume.reentry.making import Making, look_up
 from resume.reentry.program import Program
 from resume.reentry.records import FrameRecord, Keeping
-from resume.reentry.reducers import Making, look_up, record_from
 from resume.reentry.roots import CELLS, PROCESS
 
 

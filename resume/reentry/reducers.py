@@ -5,9 +5,7 @@ number of its block with what is its own: defaults, attributes, cells. A generat
 frame that it is.
 
 What does not work: functions by name alone (a decorated one is not what its name gives, and the
-definitions that run again have no defaults); generators whose frame is taken apart and put together
-by pickle (a generator's variable may hold the generator). So a generator is made over an empty dict
-of variables, which is filled when all is there; it runs to its place only behind that.
+definitions that run again have no defaults).
 
 What can still go wrong: a generator of code that was not rewritten has no recipe, nor has one that
 runs somewhere else than on the stack that is saved.
@@ -18,16 +16,14 @@ from __future__ import annotations
 import contextvars
 import sys
 import types
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
-from resume.errors import RestoreError
 from resume.frames.tables import layout
 from resume.pickling import functions
-from resume.pickling.builders import bound, builder
-from resume.pickling.functions import contents_of, fill_cell, fills_of, state_of
-from resume.pickling.session import Rebuild, Reducer, Session, Unsavable
+from resume.pickling.functions import contents_of, fills_of, state_of
+from resume.pickling.session import Reducer, Session, Unsavable
 from resume.pickling.sets import SetRecord
 from resume.reentry import (
     caches,
@@ -40,16 +36,25 @@ from resume.reentry import (
     waiting,
 )
 from resume.reentry.classes import reduce_class
-from resume.reentry.contexts import acts_on_process
-from resume.reentry.files import SLOT
-from resume.reentry.iterators import Counted
+from resume.reentry.fields import parted, plain_fields
+from resume.reentry.making import (
+    Cells,
+    block_function,
+    by_name,
+    declared_parameter,
+    ended_generator,
+    fill_generator,
+    fill_shared,
+    look_up,
+    named_function,
+    program_generator,
+    shared_thing,
+    wrapped_again,
+)
 from resume.reentry.program import Program
 from resume.reentry.records import FrameRecord, Postponed
-from resume.reentry.wrappers import is_wrapper, parts_of, wrapper
-from resume.rewrite import Entry, Suspension
-
-Cells: TypeAlias = "list[tuple[types.CellType, tuple[Any, ...]]]"
-"""Cells with what they hold: one item, or none."""
+from resume.reentry.wrappers import is_wrapper, parts_of
+from resume.rewrite import Entry
 
 
 @dataclass(slots=True)
@@ -242,252 +247,3 @@ def _reduce_wrapper(thing: types.FunctionType) -> Any:
 
 def _table_of(_session: Session, held: Any) -> Any:
     return layout(held)
-
-
-def parted(values: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...], tuple[str, ...]]:
-    """Part a frame's values into those that are saved, and what is told by name.
-
-    Returns:
-        The values; names of the iterators that are made again; names of the context managers that
-        are entered again, which are none of the values.
-    """
-    reentered = tuple(
-        name for name, value in values.items() if name.startswith(".w") and acts_on_process(value)
-    )
-    kept = {name: value for name, value in values.items() if name not in reentered}
-    return kept, tuple(name for name, value in kept.items() if type(value) is Counted), reentered
-
-
-def plain_fields(record: FrameRecord) -> dict[str, Any]:
-    """What a record says without its values and cells, as data that JSON can hold."""
-    found: dict[str, Any] = {}
-    for name in record.__slots__:
-        value = getattr(record, name)
-        if isinstance(value, Entry):
-            found[name] = value.value
-        elif isinstance(value, (str, int)):
-            found[name] = value
-        elif isinstance(value, tuple):
-            found[name] = list(value)
-    return found
-
-
-def suspension_of(record: FrameRecord) -> Suspension:
-    """Return where a restored record goes on, with all that is made again on the way."""
-    return Suspension(
-        record.position,
-        record.entry,
-        tuple(sorted(record.values)),
-        frozenset(record.again),
-        frozenset(record.reentered),
-        record.recreated,
-    )
-
-
-def record_from(
-    head: Mapping[str, Any], values: dict[str, Any], cells: dict[str, types.CellType]
-) -> FrameRecord:
-    """Make a record of what `plain_fields` gave."""
-    fields: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in head.items()
-    }
-    fields["entry"] = Entry(fields["entry"])
-    return FrameRecord(**fields, values=values, cells=cells)
-
-
-def look_up(namespace: Mapping[str, Any], qualname: str) -> Any:
-    """What a qualified name means, told without running anything; None where it is nothing."""
-    first, *rest = qualname.split(".")
-    found = namespace.get(first)
-    for part in rest:
-        if not isinstance(found, type):
-            return None
-        found = vars(found).get(part)
-        if isinstance(found, (staticmethod, classmethod)):
-            found = found.__func__
-    return found
-
-
-# ---------------------------------------------------------------- a restore
-
-
-@dataclass(slots=True)
-class Making:
-    """What a restore makes the program's functions and generators of."""
-
-    program: Program
-    make: Callable[[FrameRecord], Any]
-    """Gives a generator that goes on from a record, and has not begun to (`begin_generator`): its
-    values are filled in later, in the very dict that is the record's now."""
-    start: Callable[[Any], None]
-    """Runs such a generator to the place where it is suspended."""
-    waiting: dict[int, tuple[Any, dict[str, Any]]] = field(default_factory=dict)
-    """By id of a generator whose values are still to come: the dict for these."""
-    suspended: list[Any] = field(default_factory=list)
-
-    shared: Mapping[str, Any] = field(default_factory=dict)
-    """Cells and functions that live already, by what they go by (`Taking.shared`)."""
-    cuts: list[tuple[Any, int]] = field(default_factory=list)
-    """Files that are written, and the sizes that they had."""
-
-    def finish(self) -> None:
-        """Cut files back and run all generators to their places, once all globals are in theirs."""
-        for file, size in self.cuts:
-            files.cut_back(file, size)
-        self.cuts.clear()
-        waiting, self.suspended[:] = list(self.suspended), []
-        for generator in waiting:
-            self.start(generator)
-
-    def code_of(self, module: str, block: int) -> types.CodeType:
-        """The code of a block, as the source gives it.
-
-        Raises:
-            RestoreError: The program has no such block.
-        """
-        if module in self.program:
-            code = self.program[module].rewritten.codes.get(block)
-            if code is not None:
-                return code
-        raise RestoreError(
-            f"the saved state holds a function number {block} of {module}, which is not there: the "
-            "source is not that of the save. The saved state is untouched; restart, or put the "
-            "source back."
-        )
-
-
-def making_of(rebuild: Rebuild) -> Making:
-    """Return what a restore makes the program's things of.
-
-    Raises:
-        LookupError: The state is looked at by something else than a restore.
-    """
-    found = rebuild.own.get(SLOT)
-    if not isinstance(found, Making):
-        raise LookupError(  # noqa: TRY004 - nothing was given, most likely
-            "it is part of a program that was rewritten: `resume run` restores it"
-        )
-    return found
-
-
-@bound
-def by_name(rebuild: Rebuild, module: str, qualname: str) -> Any:
-    """What the definitions of the program have made under this name."""
-    making = making_of(rebuild)
-    found = (
-        look_up(making.program[module].namespace, qualname) if module in making.program else None
-    )
-    if found is None:
-        raise LookupError(f"{module} has no {qualname}")
-    return found
-
-
-@bound
-def declared_parameter(rebuild: Rebuild, module: str, qualname: str, number: int) -> Any:
-    """The type parameter of what the definitions of the program have made under this name."""
-    return parameters.parameters_of(by_name(rebuild, module, qualname))[number]
-
-
-@bound
-def named_function(rebuild: Rebuild, module: str, block: int, qualname: str) -> Any:
-    """A function that the definitions have made; a new one where they made something else."""
-    making = making_of(rebuild)
-    code = making.code_of(module, block)
-    namespace = making.program[module].namespace
-    found = look_up(namespace, qualname)
-    site = making.program.find(found.__code__) if isinstance(found, types.FunctionType) else None
-    if site is not None and (site.module.name, site.table.block) == (module, block):
-        return found
-    cells = tuple(types.CellType() for _ in code.co_freevars)
-    made = types.FunctionType(code, namespace, code.co_name, None, cells)
-    made.__module__, made.__qualname__ = module, qualname
-    return made
-
-
-@bound
-def block_function(
-    rebuild: Rebuild,
-    module: str,
-    block: int,
-    cells: Mapping[str, types.CellType],
-    names: tuple[str, str],
-) -> Any:
-    """A function of a block of the program, over these cells."""
-    making = making_of(rebuild)
-    code = making.code_of(module, block)
-    closure = tuple(cells.get(name) or types.CellType() for name in code.co_freevars)
-    made = types.FunctionType(
-        code, making.program[module].namespace, code.co_name, None, closure or None
-    )
-    made.__module__, made.__qualname__ = names
-    return made
-
-
-@builder
-def wrapped_again(function: Any, begin: Any) -> Any:
-    """A wrapper like the one that was saved."""
-    return wrapper(function, begin)
-
-
-@bound
-def shared_thing(rebuild: Rebuild, name: str) -> Any:
-    """A cell or a function that lives already."""
-    found = making_of(rebuild).shared.get(name)
-    if found is None:
-        raise LookupError(f"the caller brings no {name}")
-    return found
-
-
-@builder
-def fill_shared(target: types.CellType, contents: tuple[Any, ...]) -> None:
-    """Let a cell that may hold something hold what was saved, or nothing."""
-    if contents:
-        target.cell_contents = contents[0]
-    else:
-        del target.cell_contents
-
-
-@bound
-def program_generator(
-    rebuild: Rebuild,
-    head: Mapping[str, Any],
-    bound_names: tuple[str, ...],
-    cells: dict[str, types.CellType],
-    names: tuple[str, str],
-) -> Any:
-    """A generator that goes on from a record, its values still to come."""
-    making = making_of(rebuild)
-    making.code_of(head["module"], head["block"])
-    values = dict.fromkeys(bound_names)
-    made = making.make(record_from(head, values, cells))
-    made.__name__, made.__qualname__ = names
-    making.waiting[id(made)] = made, values
-    return made
-
-
-@bound
-def fill_generator(
-    rebuild: Rebuild, target: Any, state: tuple[tuple[bool, Cells], dict[str, Any]]
-) -> None:
-    """Give a generator the values of its variables, and note whether it is suspended."""
-    making = making_of(rebuild)
-    (is_suspended, fills), values = state
-    for cell, contents in fills:
-        fill_cell(cell, contents)
-    making.waiting.pop(id(target))[1].update(values)
-    if is_suspended:
-        making.suspended.append(target)
-
-
-def iter_of_nothing() -> Iterator[None]:
-    """A generator that yields nothing."""
-    yield from ()
-
-
-@bound
-def ended_generator(_rebuild: Rebuild, name: str, qualname: str) -> Any:
-    """A generator that has come to its end."""
-    made: Any = iter_of_nothing()
-    next(made, None)
-    made.__name__, made.__qualname__ = name, qualname
-    return made

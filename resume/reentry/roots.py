@@ -22,11 +22,12 @@ from resume.errors import UnpicklableError
 from resume.pickling import Look
 from resume.reentry import caches, process, things
 from resume.reentry.fates import Fate, fate_of_global, fates_of_local
+from resume.reentry.fields import parted, plain_fields
 from resume.reentry.given import ROOT, Giving
 from resume.reentry.names import ModuleNames, Names
 from resume.reentry.program import LoadedModule, Program
 from resume.reentry.records import FrameRecord, Postponed
-from resume.reentry.reducers import Taking, parted, plain_fields
+from resume.reentry.reducers import Taking
 from resume.reentry.waiting import OPEN_GRAPH, OPEN_TRANSACTION
 from resume.reentry.waiting import reason_for as waiting_for
 from resume.types import Skipped

@@ -11,13 +11,14 @@ from resume import notices
 from resume.asking import Asking
 from resume.call import Call, rank, record_call
 from resume.engine import Engine, Origin
-from resume.execution import Execution, Generation
+from resume.execution import Execution
 from resume.points import save, sync
 from resume.script.options import Running, RunOptions
 from resume.script.reach import Source
 from resume.script.rewriting import read_source
 from resume.settings import DEFAULTS, Settings, check_settings
 from resume.sources import MOST_SOURCE, Fact, meaning, python_version, why_restart
+from resume.standing import Generation
 from resume.store import find_folder
 
 

@@ -20,10 +20,10 @@ from suspended import make, making, record_of
 
 from resume.frames import cells_of
 from resume.pickling import encode
+from resume.reentry.fields import suspension_of
 from resume.reentry.given import given_by
 from resume.reentry.putting import define, prepare, put_back
 from resume.reentry.records import FrameRecord
-from resume.reentry.reducers import suspension_of
 from resume.reentry.roots import ProgramState, Taken
 from resume.rewrite import Entry, Kind
 from resume.snapshot import Scene, capture, revive

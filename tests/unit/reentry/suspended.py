@@ -8,8 +8,10 @@ from typing import Any
 
 from pieces import Piece
 
+from resume.reentry.fields import suspension_of
+from resume.reentry.making import Making
 from resume.reentry.records import FrameRecord
-from resume.reentry.reducers import Making, Taking, suspension_of
+from resume.reentry.reducers import Taking
 from resume.rewrite import Entry, Kind
 
 

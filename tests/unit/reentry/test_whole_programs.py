@@ -17,9 +17,10 @@ from resume.errors import UnpicklableError
 from resume.pickling import encode
 from resume.reentry.contexts import Entered, delegate
 from resume.reentry.entering import Entering
+from resume.reentry.fields import suspension_of
 from resume.reentry.iterators import SAVABLE, Iteration, again
+from resume.reentry.making import Making
 from resume.reentry.putting import define, prepare, put_back
-from resume.reentry.reducers import Making, suspension_of
 from resume.reentry.roots import ProgramState
 from resume.reentry.walking import generator_record
 from resume.rewrite import Helpers, rewrite
