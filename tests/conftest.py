@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,15 @@ def pytest_collection_finish() -> None:
     """Let no collection of garbage look through thousands of tests: many tests ask for one."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Generator[None, None, None]:
+    """The clock goes by the time zone of the environment again, which fixtures have put back."""
+    try:
+        yield
+    finally:
+        time.tzset()
 
 
 @pytest.fixture(autouse=True)
