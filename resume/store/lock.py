@@ -14,7 +14,7 @@ What does not work, and what is done:
   any thread, at any line, and who holds the guard may wait for that very thread. The file's own
   lock tells two threads apart as well; what they share is one list, changed by single steps.
 - File systems without locks: a claim file made with O_EXCL, touched every ten seconds; one that
-  nobody touched for a minute is taken over.
+  nobody touched for a minute is taken over (claim_files.py).
 
 What can still go wrong: a file system that grants everyone the lock, or a claim's holder that slept
 longer than a minute. The commit finds both: numbers are published once, and see commit.py.
@@ -35,7 +35,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from resume.errors import CheckpointBusyError
-from resume.store import files
+from resume.store import claim_files, files
 from resume.store.files import Disk
 from resume.store.threads import started
 from resume.units import show_seconds
@@ -43,7 +43,6 @@ from resume.units import show_seconds
 LOCK_NAME = "lock"
 CLAIM_NAME = "lock.claim"
 HEARTBEAT_S = 10.0
-STALE_CLAIM_S = 60.0
 
 _BUSY = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES})
 REFUSED = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL})
@@ -151,31 +150,10 @@ def busy(name: str, holder: dict[str, Any] | None, who: str | None = None) -> Ch
 def read_holder(place: Path) -> dict[str, Any] | None:
     """Who holds the lock of *place* (`host`, `pid`, `since`), as its files tell; None: free."""
     for path in (place / CLAIM_NAME, place / LOCK_NAME):
-        record = read_record(path)
-        if record is not None and _lives(record):
+        record = claim_files.read_record(path)
+        if record is not None and claim_files.lives(record):
             return {key: record[key] for key in ("host", "pid", "since")}
     return None
-
-
-def read_record(path: Path) -> dict[str, Any] | None:
-    """What the lock or claim at *path* says of its holder; None where it says nothing whole."""
-    try:
-        record = json.loads(path.read_bytes())
-        told = {"pid": int(record["pid"]), "since": float(record["since"])}
-        return {**record, **told, "host": str(record["host"])}
-    except (OSError, ValueError, KeyError, TypeError):
-        return None  # empty: free; half written: its holder is not there yet
-
-
-def _lives(record: dict[str, Any]) -> bool:
-    if record["host"] != socket.gethostname() or os.name != "posix":
-        return True
-    return files.process_lives(record["pid"])
-
-
-def own_record() -> dict[str, Any]:
-    """What this process says of itself in a lock or claim that it takes."""
-    return {"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}
 
 
 def _take_soon(place: Path, name: str, disk: Disk) -> _Hold:
@@ -245,7 +223,7 @@ class _FileHold:
 
     def _sign(self) -> None:
         os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, json.dumps(own_record()).encode(), 0)
+        os.pwrite(self._descriptor, json.dumps(claim_files.own_record()).encode(), 0)
 
     def is_whole(self) -> bool:
         """Whether the locked file is still the one that others would lock."""
@@ -305,10 +283,10 @@ class _ClaimHold:
     def take(cls, place: Path, name: str, disk: Disk) -> _ClaimHold:
         path = place / CLAIM_NAME
         hold = cls(path, secrets.token_hex(8))
-        payload = json.dumps({**own_record(), "token": hold._token}).encode()
+        payload = json.dumps({**claim_files.own_record(), "token": hold._token}).encode()
         scratch = files.write_scratch(disk, path, payload, fsync=False)
         try:
-            clear_stale(path, scratch, disk)
+            claim_files.clear_stale(path, scratch, disk)
             files.publish(disk, scratch, path)
         except FileExistsError as why:
             raise busy(name, read_holder(place)) from why
@@ -322,7 +300,7 @@ class _ClaimHold:
         return hold
 
     def is_whole(self) -> bool:
-        return (read_record(self._path) or {}).get("token") == self._token
+        return claim_files.is_claim_of(self._path, self._token)
 
     def _beat(self) -> None:
         while not self._life.acquire(timeout=HEARTBEAT_S):
@@ -341,21 +319,3 @@ class _ClaimHold:
 
     def forget(self) -> None:
         """In a forked child there is no thread to end, and the file is the parent's."""
-
-
-def clear_stale(path: Path, fresh: Path, disk: Disk) -> None:
-    """Move a claim away whose maker is dead or silent; the file system's own clock counts."""
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return
-    record = read_record(path)
-    silent_s = fresh.stat().st_mtime - found.st_mtime
-    if silent_s <= STALE_CLAIM_S and (record is None or _lives(record)):
-        return
-    aside = files.scratch_beside(path)
-    disk.rename(path, aside)
-    if read_record(aside) != record:  # another was faster: this is the new holder's, put it back
-        with suppress(FileExistsError):
-            disk.link(aside, path)
-    files.discard(disk, aside)

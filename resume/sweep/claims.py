@@ -22,7 +22,7 @@ from pathlib import Path
 from xxhash import xxh3_128_hexdigest
 
 from resume.errors import StoreError
-from resume.store import files, lock
+from resume.store import claim_files, files, lock
 from resume.store.files import Disk
 from resume.store.threads import started
 from resume.sweep import locking
@@ -50,7 +50,7 @@ class Claims:
             self._start()
         path = self.path_of(key)
         token = secrets.token_hex(8)
-        record = json.dumps({**lock.own_record(), "token": token, "key": key}).encode()
+        record = json.dumps({**claim_files.own_record(), "token": token, "key": key}).encode()
         if not self._made(path, record):
             locking.clear_claim(path, self._disk)
             if not self._made(path, record):
@@ -62,13 +62,13 @@ class Claims:
         """Let others work on *key*, where that is still ours to say."""
         token = self._held.pop(key, None)
         path = self.path_of(key)
-        if token is not None and locking.is_claim_of(path, token):
+        if token is not None and claim_files.is_claim_of(path, token):
             with suppress(OSError):
                 path.unlink()
 
     def holder(self, key: str) -> tuple[str, int] | None:
         """Host and process that *key* is claimed by, as its file says."""
-        record = lock.read_record(self.path_of(key))
+        record = claim_files.read_record(self.path_of(key))
         return None if record is None else (record["host"], record["pid"])
 
     def close(self, *, keep: Collection[str] = ()) -> None:
@@ -106,7 +106,7 @@ class Claims:
     def _made(self, path: Path, record: bytes) -> bool:
         while True:
             with suppress(FileNotFoundError):
-                return locking.make_claim(path, record, self._disk)
+                return claim_files.make_claim(path, record, self._disk)
             # another launch has ended, and has removed the empty folder
             files.ensure_place(self._disk, self.folder, fsync=False)
 
@@ -115,5 +115,5 @@ class Claims:
             for key, token in list(self._held.items()):
                 path = self.path_of(key)
                 with suppress(OSError):  # one missed beat is no loss
-                    if locking.is_claim_of(path, token):
+                    if claim_files.is_claim_of(path, token):
                         os.utime(path)

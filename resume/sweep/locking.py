@@ -16,10 +16,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from resume.store import files, lock
+from resume.store import claim_files, files, lock
 from resume.store.files import Disk
 
-_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
 _PATIENCE_S = 0.005
 """Between two looks at a claim that somebody holds."""
 
@@ -51,37 +50,20 @@ def locked(descriptor: int, path: Path, disk: Disk) -> Iterator[None]:
 @contextmanager
 def _claimed(path: Path, disk: Disk) -> Iterator[None]:
     token = secrets.token_hex(8)
-    record = json.dumps({**lock.own_record(), "token": token}).encode()
-    while not make_claim(path, record, disk):
+    record = json.dumps({**claim_files.own_record(), "token": token}).encode()
+    while not claim_files.make_claim(path, record, disk):
         clear_claim(path, disk)
         time.sleep(_PATIENCE_S)
     try:
         yield
     finally:
-        if is_claim_of(path, token):
+        if claim_files.is_claim_of(path, token):
             with suppress(OSError):
                 path.unlink()
 
 
-def make_claim(path: Path, record: bytes, disk: Disk) -> bool:
-    """Make the file that claims something; False where it is there already.
-
-    Raises:
-        OSError: The disk refused; FileNotFoundError where there is no such folder.
-    """
-    try:
-        descriptor = os.open(path, _FLAGS, files.FILE_MODE)
-    except FileExistsError:
-        return False
-    try:
-        disk.write(descriptor, record)
-    finally:
-        os.close(descriptor)
-    return True
-
-
 def clear_claim(path: Path, disk: Disk) -> None:
-    """Move a claim away if its maker is dead or silent.
+    """Remove a claim if its maker is dead or silent.
 
     Raises:
         OSError: The disk refused.
@@ -89,11 +71,6 @@ def clear_claim(path: Path, disk: Disk) -> None:
     with suppress(FileNotFoundError):  # it was given back meanwhile
         fresh = files.write_scratch(disk, path, b"", fsync=False)
         try:
-            lock.clear_stale(path, fresh, disk)
+            claim_files.clear_stale(path, fresh, disk)
         finally:
             files.discard(disk, fresh)
-
-
-def is_claim_of(path: Path, token: str) -> bool:
-    """Whether the claim is still the one that carries *token*."""
-    return (lock.read_record(path) or {}).get("token") == token

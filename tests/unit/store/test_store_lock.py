@@ -15,7 +15,7 @@ import pytest
 from crash.disk import WithoutLinks, WithoutLocks, in_child, save, which_state
 
 from resume.errors import CheckpointBusyError, StoreError
-from resume.store import Store, lock
+from resume.store import Store, claim_files, lock
 from resume.store.files import Disk
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -171,7 +171,7 @@ def test_a_silent_claim_is_taken_over(tmp_path):
     """No heartbeat for over a minute, by the file system's own clock."""
     store = claimed(tmp_path)
     write_claim(store)
-    then = time.time() - lock.STALE_CLAIM_S - 5
+    then = time.time() - claim_files.STALE_S - 5
     os.utime(store.place / lock.CLAIM_NAME, (then, then))
 
     store.lock()

@@ -13,10 +13,9 @@ import time
 import pytest
 
 from resume.errors import StoreError
-from resume.store import files, lock
+from resume.store import claim_files, files, lock
 from resume.sweep import claims as claims_module
 from resume.sweep.claims import Claims
-from resume.sweep.locking import is_claim_of
 
 
 @pytest.fixture
@@ -104,7 +103,7 @@ def test_a_claim_elsewhere_counts_while_it_is_touched(claims):
     """Whether the process there lives, nobody here can tell; its silence does."""
     leave(claims, "a", host="elsewhere", pid=dead_process())
     assert not claims.take("a")
-    long_ago = time.time() - lock.STALE_CLAIM_S - 5
+    long_ago = time.time() - claim_files.STALE_S - 5
     os.utime(claims.path_of("a"), (long_ago, long_ago))
 
     assert claims.take("a")
@@ -171,7 +170,7 @@ def test_of_many_that_take_over_at_once_one_gets_it(tmp_path):
         for thread in threads:
             thread.join(60)
 
-        holders = [one for one in got if is_claim_of(one.path_of("a"), one._held["a"])]
+        holders = [one for one in got if claim_files.is_claim_of(one.path_of("a"), one._held["a"])]
         assert len(holders) == 1
         for one in every:
             one.close()
@@ -193,7 +192,7 @@ def test_a_claim_that_vanishes_while_it_is_looked_at_is_free(claims, monkeypatch
         path.unlink()
         raise FileNotFoundError(2, "gone", str(path))
 
-    monkeypatch.setattr(lock, "clear_stale", gone)
+    monkeypatch.setattr(claim_files, "clear_stale", gone)
 
     assert claims.take("a")
 
@@ -204,7 +203,7 @@ def test_a_disk_that_refuses_is_told(claims, monkeypatch):
     def refused(path, fresh, disk):
         raise PermissionError(13, "no", str(path))
 
-    monkeypatch.setattr(lock, "clear_stale", refused)
+    monkeypatch.setattr(claim_files, "clear_stale", refused)
 
     with pytest.raises(PermissionError):
         claims.take("a")
