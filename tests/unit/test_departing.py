@@ -326,7 +326,7 @@ def test_a_resumable_call_leaves_by_its_deadline(said):
     with pytest.raises(Preempted):
         resumable(deadline=PAST)(work)(MOST, seen)
 
-    assert 0 < len(seen) < MOST
+    assert len(seen) < MOST  # none, where the save comes at the first statement
     assert "(deadline: the time is up); run the program again to go on from there" in said.text
 
 
