@@ -29,9 +29,13 @@ FORKS = Path(__file__).resolve().parents[1] / "corpus" / "resumable_forks.py"
 def said():
     """What is told in this process, and in its forks."""
     telling = logging.FileHandler("said", encoding="utf-8")
-    logging.getLogger("resume").addHandler(telling)
+    logger = logging.getLogger("resume")
+    level = logger.level
+    logger.addHandler(telling)
+    logger.setLevel(logging.INFO)
     yield lambda: Path("said").read_text(encoding="utf-8")
-    logging.getLogger("resume").removeHandler(telling)
+    logger.setLevel(level)
+    logger.removeHandler(telling)
     telling.close()
 
 

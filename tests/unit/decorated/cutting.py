@@ -42,9 +42,13 @@ def goes_on(call):
     told = []
     listener = logging.Handler()
     listener.emit = lambda record: told.append(record.getMessage())
-    logging.getLogger("resume").addHandler(listener)
+    logger = logging.getLogger("resume")
+    level = logger.level
+    logger.addHandler(listener)
+    logger.setLevel(logging.INFO)
     try:
         return call()
     finally:
-        logging.getLogger("resume").removeHandler(listener)
+        logger.setLevel(level)
+        logger.removeHandler(listener)
         assert any("↻ resuming" in line for line in told), told

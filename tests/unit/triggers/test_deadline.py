@@ -207,13 +207,19 @@ def test_a_process_that_is_gone():
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc tells of other processes")
 def test_the_outermost_process_of_a_job():
     """The parents are gone up as long as they bear the mark."""
-    with open(f"/proc/{os.getppid()}/environ", "rb") as file:  # noqa: PTH123
-        mark = file.read().split(b"\0")[0].decode()
+    inner = (
+        "import os; from resume.triggers import clocks; "
+        "print(clocks.outermost_with('OUR_JOB=1'), clocks.began_of(str(os.getppid())))"
+    )
+    outer = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {inner!r}], check=True)"
+    run = [sys.executable, "-c", outer]
+    env = {**os.environ, "OUR_JOB": "1"}
 
-    began = clocks.outermost_with(mark)
+    told = subprocess.run(run, env=env, capture_output=True, text=True, check=True).stdout.split()
 
-    assert 0 < began <= clocks.began_of(str(os.getppid())) <= process_began()
-    assert not clocks._bears(999999999, mark.encode())
+    assert told[0] == told[1]
+    assert process_began() <= float(told[0])
+    assert not clocks._bears(999999999, b"OUR_JOB=1")
 
 
 def test_the_clock_without_a_name_of_its_own(monkeypatch):
