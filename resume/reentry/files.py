@@ -1,12 +1,13 @@
 """Open files of a program: found by name, opened again, and brought to where they stood.
 
 Goal: the program reads and writes on as if nothing had happened. What was written behind the save
-is cut off when the state comes back, so the rest is written once.
+is cut off when the state comes back, so the rest is written once; what was changed in place is put
+back, or told (`witnesses`).
 
 What does not work: `tell()` of a text file that somebody steps with `next()` (csv.reader does): the
 interpreter refuses. Its place is found then by looking what is left of the piece that was decoded.
 
-What can still go wrong: a file that was removed or changed by others meanwhile; text in an encoding
+What can still go wrong: a file that was removed meanwhile; text in an encoding
 with a memory of its own (utf-16 without a mark, utf-7) that somebody steps; pipes and sockets,
 which no one can open again.
 """
@@ -27,6 +28,7 @@ from typing import Any
 
 from resume.pickling.builders import bound, builder
 from resume.pickling.session import Rebuild, Session, Unsavable
+from resume.reentry import witnesses
 
 SLOT = "program"
 """Under which `decode(own=...)` is given what notes the files to be cut back."""
@@ -59,14 +61,18 @@ def reduce_file(_session: Session, file: Any) -> Any:
         return closed_file, (type(file).__name__,)
     if not isinstance(name, str) or not _is_regular(file):
         raise Unsavable(f"the file {name!r} belongs to this process, and cannot be opened again")
-    size = None
+    size = seen = kept = None
     if file.writable():
         file.flush()
         size = os.fstat(file.fileno()).st_size
     raw = _raw_of(file)
     place = place_of(file)
     how = _how(file, raw)
-    return opened_file, (str(Path(name).absolute()), name, how, place, size)
+    if file.readable() and "a" not in raw.mode:
+        kept = None if size is None else witnesses.contents(raw.fileno(), size)
+        if kept is None:
+            seen = witnesses.witness(raw.fileno(), is_changing=size is not None)
+    return opened_file, (str(Path(name).absolute()), name, how, place, size, seen, kept)
 
 
 def _standard_name(file: Any) -> tuple[str, bool] | None:
@@ -231,34 +237,47 @@ def closed_file(kind: str) -> Any:
 
 @bound
 def opened_file(
-    rebuild: Rebuild, path: str, name: str, how: Mapping[str, Any], place: int, size: int | None
+    rebuild: Rebuild,
+    path: str,
+    name: str,
+    how: Mapping[str, Any],
+    place: int,
+    size: int | None,
+    seen: witnesses.Witness | None = None,
+    kept: bytes | None = None,
 ) -> Any:
     """A file opened again, at its place; what was written behind the save is cut off at the end.
 
     Raises:
-        OSError: It is not there any more, or shorter than it was.
+        OSError: It is not there any more, or does not hold what it held.
     """
     made: Any = open(path, opener=_keeping, **how)  # noqa: SIM115 - the program closes it
     raw = getattr(made, "buffer", made)
     getattr(raw, "raw", raw).name = name
-    if size is not None:
+    if kept is None:
         there = os.fstat(made.fileno()).st_size
-        if there < size:
+        if size is not None and there < size:
             made.close()
             raise OSError(f"{path} has {there} bytes, and had {size} when it was saved")
-        rebuild.last.append(functools.partial(_note_cut, rebuild, made, size))
-    made.seek(place)
+        made.seek(place)
+    making = rebuild.own.get(SLOT)
+    if making is not None:
+        making.opened.append(made)
+        is_same = seen is None or witnesses.is_same(
+            made.fileno(), seen, is_changing=size is not None
+        )
+        making.others.update([] if is_same else [path])
+        making.kept.update([] if kept is None else [path])
+    if making is not None and size is not None:
+        making.cuts.append(functools.partial(cut_back, made, size, kept, place))
     return made
 
 
-def _note_cut(rebuild: Rebuild, file: Any, size: int) -> None:
-    making = rebuild.own.get(SLOT)
-    if making is not None:
-        making.cuts.append((file, size))
-
-
-def cut_back(file: Any, size: int) -> None:
-    """Cut off what was written to *file* behind the save; it stays where it stands."""
+def cut_back(file: Any, size: int, kept: bytes | None, place: int) -> None:
+    """Undo what was done to *file* behind the save; it stands where it stood then."""
+    if kept is not None:
+        witnesses.put_back(file.fileno(), kept)
+        file.seek(place)
     os.ftruncate(file.fileno(), size)
 
 

@@ -21,7 +21,7 @@ from resume.errors import RestoreError
 from resume.pickling.builders import bound, builder
 from resume.pickling.functions import fill_cell
 from resume.pickling.session import Rebuild
-from resume.reentry import files, parameters
+from resume.reentry import parameters
 from resume.reentry.fields import record_from
 from resume.reentry.files import SLOT
 from resume.reentry.program import Program
@@ -48,14 +48,33 @@ class Making:
 
     shared: Mapping[str, Any] = field(default_factory=dict)
     """Cells and functions that live already, by what they go by (`Taking.shared`)."""
-    cuts: list[tuple[Any, int]] = field(default_factory=list)
-    """Files that are written, and the sizes that they had."""
+    cuts: list[Callable[[], None]] = field(default_factory=list)
+    """Each brings a file that is written back to what it held."""
+    opened: list[Any] = field(default_factory=list)
+    """Files."""
+    kept: set[str] = field(default_factory=set)
+    """Paths of the files that come out of the state whole."""
+    others: set[str] = field(default_factory=set)
+    """Paths of the files that are read, and do not hold any more what they held."""
 
     def finish(self) -> None:
-        """Cut files back and run all generators to their places, once all globals are in theirs."""
-        for file, size in self.cuts:
-            files.cut_back(file, size)
+        """Cut files back and run all generators to their places, once all globals are in theirs.
+
+        Raises:
+            RestoreError: A file that the program had open was changed since; nothing was touched.
+        """
+        for path in sorted(self.others - self.kept):
+            for file in self.opened:
+                file.close()
+            raise RestoreError(
+                f"{path}, which the program was reading, does not hold any more what it held when "
+                "it was saved: it was written anew, or changed. The saved state is untouched. Put "
+                "the file back as it was, or start anew."
+            )
+        for cut_back in self.cuts:
+            cut_back()
         self.cuts.clear()
+        self.opened.clear()
         waiting, self.suspended[:] = list(self.suspended), []
         for generator in waiting:
             self.start(generator)
