@@ -30,7 +30,8 @@ from resume.cli.shown import (
 )
 from resume.errors import ConfigError, ResumeError
 from resume.store import encode_name
-from resume.sweep.sheet import LOG_NAME, Row, Sheet
+from resume.sweep.log import LOG_NAME
+from resume.sweep.sheet import Row, Sheet
 
 _SHOWN_FAILURES = 20
 

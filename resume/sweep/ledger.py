@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from array import array
-from collections.abc import Callable, Hashable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from resume import notices
-from resume.errors import SweepError
-from resume.store import files
+from resume.errors import ConfigError, SweepError
+from resume.store import encode_name, files
 from resume.store.files import Disk
-from resume.sweep import lines, payload, record
+from resume.sweep import lines, payload, record, source, taking
 from resume.sweep.keys import Keys, places, shown
 from resume.sweep.lines import Lines
-from resume.sweep.log import Log, new_head, telling
+from resume.sweep.log import LOG_NAME, Log, new_head, telling
+from resume.sweep.mirror import Mirror
 from resume.sweep.payload import Packed
 from resume.sweep.results import Failure, packed_in
 
@@ -68,6 +70,7 @@ class Ledger:
         self._has_manifest = False
         """Whether one stands beside the log; it tells how long that was at the end of a launch."""
         self._log = Log(path, new_head(name, len(items)), self._take, in_batches=in_batches)
+        self._mirror: Mirror | None = None
 
     # --- looking ---------------------------------------------------------------------------------
 
@@ -150,7 +153,7 @@ class Ledger:
         Raises:
             StoreError: The disk refused.
         """
-        with self.writing():
+        with self._recording():
             if self.is_done(place):
                 return False
             types = f',"types":{packed.types}' if packed.types else ""
@@ -163,7 +166,7 @@ class Ledger:
                 told = json.dumps(self._log.store(packed.data))
                 self._append(place, f'"stored":{told},"form":"{packed.form}"{types}', DONE, seconds)
         if not self._left:
-            self.write_manifest()
+            self.end_launch()
         return True
 
     def keep_failure(self, place: int, why: dict[str, str], seconds: float | None) -> None:
@@ -172,7 +175,7 @@ class Ledger:
         Raises:
             StoreError: The disk refused.
         """
-        with self.writing():
+        with self._recording():
             if not self.is_done(place):
                 self._append(place, f'"error":{json.dumps(why)}', FAILED, seconds)
 
@@ -182,7 +185,7 @@ class Ledger:
         Raises:
             StoreError: The disk refused.
         """
-        with self.writing():
+        with self._recording():
             kills = self._kills[place] = self._kills.get(place, 0) + 1
             state = ASIDE if kills >= MOST_KILLS else PENDING
             if not self.is_done(place):
@@ -195,7 +198,7 @@ class Ledger:
         Raises:
             StoreError: The disk refused.
         """
-        with self.writing():
+        with self._recording():
             for place in chosen:
                 self._left += self.is_done(place)
                 self._kills.pop(place, None)
@@ -206,6 +209,14 @@ class Ledger:
         if not self._log.exists and self._folder is not None:
             files.ensure_folder(Disk(), self._folder)
         return self._log.writing()
+
+    @contextmanager
+    def _recording(self) -> Iterator[None]:
+        """`writing`; the copy elsewhere follows as soon as what was written is on the disk."""
+        with self.writing():
+            yield
+        if self._mirror is not None and self._log.is_synced:
+            self._mirror.follow()
 
     def _append(self, place: int, said: str, state: int, seconds: float | None) -> None:
         key = json.dumps(self.key(place))
@@ -224,6 +235,8 @@ class Ledger:
             StoreError: The disk refused.
         """
         self._log.flush()
+        if self._mirror is not None:
+            self._mirror.follow(to_the_end=True)
 
     def write_manifest(self) -> None:
         """Bring the log, and the manifest that tells of it, to the disk.
@@ -246,6 +259,8 @@ class Ledger:
         """
         if self._log.exists and not self._log.is_read_only:
             self.write_manifest()
+            if self._mirror is not None:
+                self._mirror.follow(to_the_end=True)
 
     def close(self) -> None:
         """Write the manifest, if anything was recorded, and let go of the files.
@@ -257,8 +272,36 @@ class Ledger:
             self.end_launch()
         finally:
             self._log.close()
+            if self._mirror is not None:
+                self._mirror.end()
 
     # --- reading ---------------------------------------------------------------------------------
+
+    def take_in(self, resume_from: str, on_change: str) -> None:
+        """Let the log have what it lacks of another one, before it is opened.
+
+        Raises:
+            SweepError: It is that of other items, and *on_change* does not allow that.
+            IntegrityError, SchemaVersionError, TrustError, StoreError: As for `taking.take_in`;
+                StoreError also where it cannot be told whether there is one.
+        """
+        inside = (f"{encode_name(self.name)}/{LOG_NAME}", LOG_NAME, self.path.name)
+        with source.opened(resume_from, inside) as found:
+            if found is None:
+                notices.say(
+                    "the sweep %s: there is nothing at %s to go on from; it goes by the log here",
+                    self.name, resume_from,
+                )  # fmt: skip
+                return
+            taking.take_in(
+                self.path,
+                found,
+                name=self.name,
+                known=self._keys.index,
+                refuses_others=on_change == "refuse",
+                trusted=self._trust,
+                folder=self._folder,
+            )
 
     def open(self, on_change: str) -> None:
         """Read the log, if there is one.
@@ -282,6 +325,27 @@ class Ledger:
                 self.name, counts["done"], counts["items"],
                 f", {counts['failed']} failed and are tried again" if counts["failed"] else "",
             )  # fmt: skip
+
+    def mirror_to(self, folder: Path, *, sets_aside: bool) -> None:
+        """From now on keep a copy in *folder*, the log being open.
+
+        Args:
+            folder: Of any number of sweeps; this one has a folder of its own in it.
+            sets_aside: Rename what is there, where it is not the copy of this log.
+
+        Raises:
+            ConfigError: It is where the log itself lies.
+            SweepError: What is there holds results that the log lacks.
+            SchemaVersionError: A later release wrote what is there.
+        """
+        path = folder / encode_name(self.name) / LOG_NAME
+        if os.path.realpath(path) == os.path.realpath(self.path):
+            raise ConfigError(
+                f"snapshot_dir={str(folder)!r} is where the log itself lies: a copy there would "
+                "not survive it. Give a folder on another disk."
+            )
+        self._mirror = Mirror(self._log, path)
+        self._mirror.check(sets_aside=sets_aside)
 
     def refresh(self) -> None:
         """Take in what others have recorded since.

@@ -12,6 +12,9 @@ What does not work, and what is done:
   and where a line does not fit it looks once more with the lock before it speaks of damage.
 - fork: a child has the same open file, and with it the parent's lock. A worker that outlives its
   killed parent would keep everybody out. So the child closes it at once, and opens one if asked.
+- To add many lines so that a kill leaves none or all: no write does that. So a longer log takes the
+  place of this one (`taking.py`, under the lock). Who has this one open goes on in that one, which
+  begins with all that was read here: the digest of the last line says so.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -36,6 +39,8 @@ from resume.sweep.lines import TAIL, DamagedLineError, Head, Lines
 
 Take: TypeAlias = "Callable[[Lines], None]"
 
+LOG_NAME = "sweep.jsonl"
+"""What it is called in a folder of its own."""
 BATCH_S = 1.0
 """Between two waits for the disk of a log that is written in batches."""
 _PIECE = 1 << 22
@@ -55,13 +60,26 @@ class Log:
         head: What its first line is to say, where this log makes it.
         take: Called with what is new, in order, whenever something was read.
         in_batches: `append` does not wait for the disk; it does so about once a second.
+        only_look: Nothing is ever made or changed: it is a log of somebody else.
+        shown: What people know it as, where that is not *path*.
     """
 
-    def __init__(self, path: Path, head: Head, take: Take, *, in_batches: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        head: Head,
+        take: Take,
+        *,
+        in_batches: bool = False,
+        only_look: bool = False,
+        shown: str | None = None,
+    ) -> None:
         self.path = path
         self.head = head
         self._take = take
         self._in_batches = in_batches
+        self._only_look = only_look
+        self.shown = shown or str(path)
         self._disk = Disk()
         self._descriptor = _CLOSED
         self._beside = _CLOSED
@@ -86,6 +104,16 @@ class Log:
         """Whether the file was found, and may not be written to."""
         return self._read_only
 
+    @property
+    def disk(self) -> Disk:
+        """Through which all is written."""
+        return self._disk
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether all that was appended is on the disk."""
+        return self._is_synced
+
     # --- reading -------------------------------------------------------------------------------
 
     def refresh(self) -> None:
@@ -96,7 +124,7 @@ class Log:
             SchemaVersionError: The log was written by a later release.
             StoreError: The disk refused.
         """
-        with self._guard, telling(f"read {self.path}"):
+        with self._guard, telling(f"read {self.shown}"):
             if not self._opened(make=False):
                 return
             try:
@@ -114,17 +142,32 @@ class Log:
             IntegrityError: It is not what was written.
             StoreError: The disk refused.
         """
-        with self._guard, telling(f"read {self.path}"):
+        return self.text_at(start)[1]
+
+    def text_at(self, start: int) -> tuple[bytes, dict[str, Any]]:
+        """The line that begins at *start* up to its digest, and what it says; errors as above."""
+        with self._guard, telling(f"read {self.shown}"):
             self._opened(make=False)
             size = _NEAR
             data = os.pread(self._descriptor, size, start - TAIL)
             while (end := data.find(b"\n", TAIL)) < 0 and len(data) == size:
                 size *= 4
                 data = os.pread(self._descriptor, size, start - TAIL)
+        line = data[TAIL : end + 1]
         try:
-            return lines.decode_line(data[TAIL : end + 1], data[:TAIL])
+            return line[:-TAIL], lines.decode_line(line, data[:TAIL])
         except ValueError as why:
-            raise _damaged(self.path, f"the line at byte {start}") from why
+            raise self._damaged(f"the line at byte {start}") from why
+
+    def bytes_at(self, start: int, end: int) -> bytes:
+        """The bytes from *start* to *end*; fewer where the file ends before.
+
+        Raises:
+            StoreError: The disk refused.
+        """
+        with self._guard, telling(f"read {self.shown}"):
+            self._opened(make=False)
+            return os.pread(self._descriptor, end - start, start)
 
     def stored(self, place: list[Any]) -> bytearray:
         """The large result that lies at *place* (offset, bytes, digest) in the file beside.
@@ -142,12 +185,12 @@ class Log:
             while got < size and (more := os.preadv(descriptor, [view[got:]], offset + got)):
                 got += more
         if got < size or _digest(data) != digest:
-            raise _damaged(path, f"the result of {size} bytes at byte {offset}")
+            raise self._damaged(f"the result of {size} bytes at byte {offset}", beside=True)
         return data
 
     def complaint(self) -> str | None:
         """Why what it holds may not be unpickled, or None where it may."""
-        with self._guard, telling(f"read {self.path}"):
+        with self._guard, telling(f"read {self.shown}"):
             self._opened(make=False)
             found = trust.complaint(os.fstat(self._descriptor))
             if found is None and beside(self.path).exists():
@@ -163,12 +206,22 @@ class Log:
         Raises:
             IntegrityError, SchemaVersionError, StoreError: As for `refresh`.
         """
+        with self.held():
+            if not self.exists:
+                self._begin()
+            yield
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """As `writing`, but no log is begun where there is none: its file is empty.
+
+        Raises:
+            IntegrityError, SchemaVersionError, StoreError: As for `refresh`.
+        """
         with self._guard, telling(f"write {self.path}"):
             self._opened(make=True)
             with self._locked():
                 self._read_new(mend=True)
-                if not self.exists:
-                    self._begin()
                 yield
 
     def append(self, text: bytes) -> int:
@@ -245,13 +298,13 @@ class Log:
         if self._descriptor != _CLOSED and not (make and self._read_only):
             return True
         self.forget()
-        flags = os.O_RDWR | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
+        self._read_only = self._only_look
+        flags = self._flags()
         if make:
             files.ensure_place(self._disk, self.path.parent)
             flags |= os.O_CREAT
         try:
             self._descriptor = os.open(self.path, flags, files.FILE_MODE)
-            self._read_only = False
         except FileNotFoundError:
             if self.exists:
                 raise
@@ -259,21 +312,54 @@ class Log:
         except OSError as why:
             if make or why.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise
-            self._descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
             self._read_only = True
+            self._descriptor = os.open(self.path, self._flags())
         return True
+
+    def _flags(self) -> int:
+        access = os.O_RDONLY if self._read_only else os.O_RDWR | os.O_APPEND
+        return access | getattr(os, "O_CLOEXEC", 0)
 
     def _results(self) -> int:
         if self._beside == _CLOSED:
-            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
-            if self._read_only:
-                flags = os.O_RDONLY
-            flags |= getattr(os, "O_CLOEXEC", 0)
+            flags = self._flags() | (0 if self._read_only else os.O_CREAT)
             self._beside = os.open(beside(self.path), flags, files.FILE_MODE)
         return self._beside
 
-    def _locked(self) -> AbstractContextManager[None]:
-        return locking.locked(self._descriptor, self.path, self._disk)
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the lock of the file that has the log's name now."""
+        while True:
+            with locking.locked(self._descriptor, self.path, self._disk):
+                if is_in_place(self._descriptor, self.path):
+                    yield
+                    return
+                self._follow()
+
+    def _follow(self) -> None:
+        """Go on in the file that took the place of the open one, if it begins with all of that.
+
+        Raises:
+            StoreError: It does not, or there is none.
+        """
+        last = self._last
+        try:
+            fresh = os.open(self.path, self._flags())
+        except FileNotFoundError as why:
+            raise self._taken_away() from why
+        try:
+            if os.pread(fresh, len(last), self.size - len(last)) != last:
+                raise self._taken_away()
+            # the number stays: the lock of the old file is given back by it
+            os.dup2(fresh, self._descriptor, inheritable=False)
+        finally:
+            os.close(fresh)
+
+    def _taken_away(self) -> StoreError:
+        return StoreError(
+            f"{self.path} was removed or set aside while this program was using it. Nothing more "
+            "is recorded. Start the program again: it goes on with what is there then."
+        )
 
     def _read_new(self, *, mend: bool = False) -> None:
         size = self._size_now()
@@ -284,32 +370,23 @@ class Log:
             end = data.rfind(b"\n") + 1
             if not end:
                 if len(data) == _PIECE:
-                    raise _damaged(self.path, f"line {self.count + 1}")
+                    raise self._damaged(f"line {self.count + 1}")
                 break
             self._read(data[:end])
         if mend and self.size < self._size_now():
             self._cut_off()
 
     def _size_now(self) -> int:
-        found = os.fstat(self._descriptor)
-        if not self._is_in_place(found):
-            raise StoreError(
-                f"{self.path} was removed or set aside while this program was using it. Nothing "
-                "more is recorded. Start the program again: it goes on with what is there then."
-            )
-        if found.st_size < self.size:
+        if not is_in_place(self._descriptor, self.path):
+            self._follow()
+        size = os.fstat(self._descriptor).st_size
+        if size < self.size:
             raise IntegrityError(
-                f"{self.path} has lost its end: {found.st_size} bytes are left of {self.size} that "
-                "were read before. Nothing was changed. Put the file back from a copy, or start "
-                "anew with ResumableSweep(..., clean=True)."
+                f"{self.shown} has lost its end: {size} bytes are left of {self.size} that were "
+                "read before. Nothing was changed. Put the file back from a copy, or start anew "
+                "with ResumableSweep(..., clean=True)."
             )
-        return found.st_size
-
-    def _is_in_place(self, found: os.stat_result) -> bool:
-        try:
-            return os.path.samestat(found, self.path.stat())
-        except FileNotFoundError:
-            return False
+        return size
 
     def _read(self, data: bytes) -> None:
         if not self.exists:
@@ -319,7 +396,7 @@ class Log:
         try:
             found = lines.read_lines(self._last + data, self.size - TAIL)
         except DamagedLineError as why:
-            raise _damaged(self.path, f"line {self.count + why.args[0] + 1}") from why
+            raise self._damaged(f"line {self.count + why.args[0] + 1}") from why
         self.count += len(found.keys)
         self.size += len(data)
         self._last = (self._last + data)[-TAIL:]
@@ -329,12 +406,13 @@ class Log:
         try:
             version, head = lines.decode_head(line)
         except (ValueError, KeyError) as why:
-            raise _damaged(self.path, "line 1, its head,") from why
+            raise self._damaged("line 1, its head,") from why
         if head is None:
+            anew = "leave it out" if self._only_look else "start anew with clean=True"
             raise SchemaVersionError(
-                f"{self.path} is the log of a sweep in format {version}; this version of resume "
+                f"{self.shown} is the log of a sweep in format {version}; this version of resume "
                 f"reads format {lines.VERSION}. Nothing was changed. Use the release that wrote "
-                "it, or start anew with ResumableSweep(..., clean=True)."
+                f"it, or {anew}."
             )
         self.head = head
         self._advance(line)
@@ -367,6 +445,19 @@ class Log:
                 if os.fstat(descriptor).st_size != end + len(data):
                     os.ftruncate(descriptor, end)
             raise
+
+    def _damaged(self, what: str, *, beside: bool = False) -> IntegrityError:
+        where = f"{self.shown}.results" if beside else self.shown
+        if self._only_look:
+            return IntegrityError(
+                f"{where}: {what} is not what was written. Nothing was changed, and nothing of it "
+                "was taken in. Give another copy of it, or leave it out."
+            )
+        return IntegrityError(
+            f"{where}: {what} is not what was written. Nothing was changed, and the lines before "
+            "it are whole. Put the file back from a copy; or cut it off there (those items run "
+            "again); or start anew with ResumableSweep(..., clean=True), which sets it aside."
+        )
 
     def _sync(self) -> None:
         self._disk.fsync(self._descriptor)
@@ -401,12 +492,12 @@ def _digest(data: bytes | bytearray) -> str:
     return xxh3_128_hexdigest(data)
 
 
-def _damaged(path: Path, what: str) -> IntegrityError:
-    return IntegrityError(
-        f"{path}: {what} is not what was written. Nothing was changed, and the lines before it are "
-        "whole. Put the file back from a copy; or cut it off there (those items run again); or "
-        "start anew with ResumableSweep(..., clean=True), which sets it aside."
-    )
+def is_in_place(descriptor: int, path: Path) -> bool:
+    """Whether the open file is the one that is at *path* now."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _forget_all() -> None:

@@ -62,6 +62,25 @@ def write(log: Path, head: Head, counts: Mapping[str, int], *, name: str, size: 
         draft=draft,
         digest="",
     )
+    _put(manifest, log)
+
+
+def copy(log: Path, to: Path, size: int) -> None:
+    """Let *to*, which holds *size* bytes of *log*, have its manifest, where that tells of no more.
+
+    Raises:
+        OSError: The disk refused; the manifest there is as it was.
+    """
+    try:
+        manifest = layout.decode_manifest(path_of(log).read_bytes())
+    except (FileNotFoundError, layout.FutureManifestError, layout.UnreadableManifestError):
+        return  # it comes with the next one that is written
+    if manifest.body.size_bytes <= size:
+        body = replace(manifest.body, name=to.name)
+        _put(replace(manifest, body=body, bodies=(body,), digest="", signature=None), to)
+
+
+def _put(manifest: Manifest, log: Path) -> None:
     digest = str(layout.to_record(manifest)["digest"])
     record = layout.to_record(replace(manifest, signature=trust.sign(digest)))
     files.write_atomic(Disk(), path_of(log), layout.encode_manifest(record))
@@ -109,8 +128,13 @@ def check(log: Path, size: int) -> Manifest | None:
     return manifest
 
 
-def set_aside(log: Path, mark: str) -> list[Path]:
+def set_aside(log: Path, mark: str, *, keeps_log: bool = False) -> list[Path]:
     """Rename the log and what lies beside it, and replace nothing; the new names.
+
+    Args:
+        log: The log.
+        mark: What the new names end in.
+        keeps_log: Only what lies beside it is renamed.
 
     Raises:
         OSError: The disk refused.
@@ -120,7 +144,8 @@ def set_aside(log: Path, mark: str) -> list[Path]:
     while list(log.parent.glob(f"{glob.escape(log.name.removesuffix('jsonl'))}*.aside-{mark}")):
         number += 1
         mark = f"{first}-{number}"
-    for path in (path_of(log), log.with_name(f"{log.name}.results"), log):
+    beside = [path_of(log), log.with_name(f"{log.name}.results")]
+    for path in beside if keeps_log else [*beside, log]:
         target = path.with_name(f"{path.name}.aside-{mark}")
         if path.exists():
             os.rename(path, target)  # noqa: PTH104 - one step

@@ -18,9 +18,8 @@ from resume.store import decode_name
 from resume.sweep import lines, record
 from resume.sweep.ledger import MOST_KILLS
 from resume.sweep.lines import Lines
-from resume.sweep.log import Log, beside, new_head
+from resume.sweep.log import LOG_NAME, Log, beside, new_head
 
-LOG_NAME = "sweep.jsonl"
 _RESULTS = "rps"
 _SHOWN = 80
 

@@ -14,12 +14,12 @@ from resume import notices
 from resume.call import fill_name
 from resume.errors import ConfigError, SweepError
 from resume.store import encode_name, find_folder
-from resume.sweep import payload
+from resume.sweep import payload, source
 from resume.sweep.keys import shown
 from resume.sweep.launch import Launch
 from resume.sweep.ledger import AGAIN, ASIDE, DONE, FAILED, PENDING, Ledger
+from resume.sweep.log import LOG_NAME
 from resume.sweep.results import Failure, Results
-from resume.sweep.sheet import LOG_NAME
 from resume.units import Duration, parse_seconds, show_seconds
 
 _CHANGES = ("refuse", "continue")
@@ -36,19 +36,29 @@ class ResumableSweep:
             `<checkpoint_path>.sweep.jsonl`. By default it lies in the folder of checkpoints.
         name: What the sweep is called; by default the name of `checkpoint_path` or of the script.
         folder: Folder of checkpoints, as for `Checkpoint`.
+        resume_from: A log elsewhere: its path, a folder that it lies in (such as a `snapshot_dir`),
+            or the address of either, `file://` or `http(s)://`. What it has more than the log here
+            is taken in, all or nothing; it stays as it is. Where both have a result, that of the
+            log here stands. There may be none yet.
+        snapshot_dir: Folder, best on another machine, that gets a copy of the log, and of all that
+            belongs to it, after each item; `resume_from=` the same folder goes on from it anywhere.
+            While it cannot be written, the work goes on, and the copy catches up later.
         durable: `True`: a result is on the disk when `record` returns. `"batch"`: the disk is
             waited for about once a second; a killed program loses nothing, a power cut what came
             after that.
         on_change: What to do where the log holds results of items that are none of this sweep:
             `"refuse"`, or `"continue"`, which leaves them in the log and out of the results.
-        clean: Set aside what is there and start anew.
+        clean: Set aside what is there and start anew, or from `resume_from` alone.
         trust: Accept results that somebody else may have pickled.
 
     Raises:
         ConfigError: A parameter cannot work, or two items have one key; nothing was read.
-        SweepError: The log belongs to another sweep; it is as it was.
-        IntegrityError: A line of the log is damaged; the text names it.
-        SchemaVersionError: A later release wrote the log.
+        SweepError: The log, or the one to go on from, belongs to another sweep; it is as it was.
+            Or the copy in `snapshot_dir` holds what the log does not.
+        IntegrityError: A line of one of them is damaged; the text names it.
+        SchemaVersionError: A later release wrote one of them.
+        TrustError: A result to be taken in is a pickle, and somebody else may have written it.
+        StoreError: What is to be gone on from does not answer; nothing was begun.
     """
 
     def __init__(
@@ -59,12 +69,16 @@ class ResumableSweep:
         checkpoint_path: str | os.PathLike[str] | None = None,
         name: str | None = None,
         folder: str | os.PathLike[str] | None = None,
+        resume_from: str | os.PathLike[str] | None = None,
+        snapshot_dir: str | os.PathLike[str] | None = None,
         durable: bool | str = True,
         on_change: str = "refuse",
         clean: bool = False,
         trust: bool | None = None,
     ) -> None:
         _check(key, durable, on_change)
+        begun_at = None if resume_from is None else source.checked(resume_from)
+        copied_to = None if snapshot_dir is None else _snapshot_folder(snapshot_dir)
         notices.install()
         self.name = _name(name, checkpoint_path)
         self.path, inside = _place(self.name, checkpoint_path, folder)
@@ -79,7 +93,11 @@ class ResumableSweep:
         )
         if clean:
             self._ledger.set_aside()
+        if begun_at is not None:
+            self._ledger.take_in(begun_at, on_change)
         self._ledger.open(on_change)
+        if copied_to is not None:
+            self._ledger.mirror_to(copied_to, sets_aside=clean)
 
     @property
     def completed(self) -> Results:
@@ -260,6 +278,15 @@ def _check(key: object, durable: object, on_change: object) -> None:
     if on_change not in _CHANGES:
         listed = ", ".join(map(repr, _CHANGES))
         raise ConfigError(f"on_change={on_change!r} is unknown: choose one of {listed}")
+
+
+def _snapshot_folder(given: str | os.PathLike[str]) -> Path:
+    text = os.fspath(given) if isinstance(given, str | os.PathLike) else None
+    if not isinstance(text, str) or not text or "://" in text:
+        raise ConfigError(f"snapshot_dir={given!r}: give the path of a folder")
+    if os.path.isfile(text):  # noqa: PTH113 - no error where it cannot be told
+        raise ConfigError(f"snapshot_dir={given!r} is a file: give the path of a folder")
+    return Path(os.path.abspath(text))  # noqa: PTH100 - no link is resolved
 
 
 def _check_map(
