@@ -1,7 +1,8 @@
 """`resume sweep`: sweeps, their results and failures; and making items pending again.
 
-A sweep is named as it was in the program, or by the path of its log or of the file that it lies
-beside. Results that are pickles are not looked into.
+A sweep is named as it was in the program, or by the path of its log, of the folder that this lies
+in or of the file that it lies beside. A `snapshot_dir` is a folder of sweeps like that of
+checkpoints. Results that are pickles are not looked into.
 """
 
 from __future__ import annotations
@@ -219,7 +220,7 @@ def _find(place: Path, name: str) -> Path:
     """
     given = Path(name)
     beside = given.with_name(f"{given.name}.{LOG_NAME}")
-    for path in (place / encode_name(name) / LOG_NAME, beside, given):
+    for path in (place / encode_name(name) / LOG_NAME, beside, given, given / LOG_NAME):
         if path.is_file():
             return path.absolute()
     known = [Sheet.name_of(path) for path in _logs(place)]

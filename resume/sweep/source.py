@@ -1,14 +1,18 @@
 """Where a sweep may go on from: a log that lies elsewhere, by its path or its address.
 
 A source is looked at and never changed. What is at an address is fetched into a scratch folder
-first, so that all that reads logs reads it. Missing is one thing, and unreachable another: what is
-not there can be begun anew, what does not answer may hold everything.
+first, so that all that reads logs reads it. So is what somebody else may write to: what was looked
+at and found to hold no pickle is what is taken in, whatever they do meanwhile.
+
+Missing is one thing, and unreachable another: what is not there can be begun anew, what does not
+answer may hold everything.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from resume.errors import ConfigError, IntegrityError, StoreError
-from resume.store import files
+from resume.store import files, trust
 from resume.sweep.log import beside
 
 SCHEMES = ("file", "http", "https")
@@ -34,8 +38,8 @@ class Source:
     log: Path
     shown: str
     """What people know it as."""
-    url: str | None = None
-    """Where it was fetched from: nobody can tell who may have written it."""
+    doubt: str | None = None
+    """Why nothing in it may be unpickled; then *log* is a copy of it."""
 
     def bring_results(self) -> None:
         """Have the large results beside the log, too.
@@ -44,10 +48,12 @@ class Source:
             IntegrityError: They are missing.
             StoreError: They cannot be fetched.
         """
-        if self.url is None:
+        if self.doubt is None:
             is_there = beside(self.log).exists()
+        elif _scheme_of(self.shown) is not None:
+            is_there = _fetched(_with_path(self.shown, ".results"), beside(self.log))
         else:
-            is_there = _fetched(_with_path(self.url, ".results"), beside(self.log))
+            is_there = _copied(beside(Path(self.shown)), beside(self.log))
         if not is_there:
             raise IntegrityError(
                 f"{self.shown}.results is missing, and large results lie in it. Nothing was "
@@ -107,26 +113,44 @@ def opened(given: str, inside: Sequence[str]) -> Iterator[Source | None]:
     Raises:
         StoreError: Whether there is one cannot be told: it does not answer, or may not be read.
     """
-    if _scheme_of(given) is None:
-        yield _in_files(given, inside)
-        return
     with tempfile.TemporaryDirectory(prefix="resume-") as scratch:
-        yield _at_address(given, inside, Path(scratch))
+        find = _in_files if _scheme_of(given) is None else _at_address
+        yield find(given, inside, Path(scratch))
 
 
 # --- files ----------------------------------------------------------------------------------------
 
 
-def _in_files(given: str, inside: Sequence[str]) -> Source | None:
+def _in_files(given: str, inside: Sequence[str], scratch: Path) -> Source | None:
     whole = Path(os.path.abspath(given))  # noqa: PTH100 - no link is resolved
     try:
         names = inside if whole.is_dir() else [""]
         for path in (whole / name for name in names):
             if _is_there(path):
-                return Source(path, str(path))
+                return _found(path, scratch / "sweep.jsonl")
     except OSError as why:
         raise _unreachable(str(whole), files.reason(why)) from why
     return None
+
+
+def _found(path: Path, copy: Path) -> Source:
+    why = trust.complaint(path.stat())
+    if why is None and _is_there(beside(path)):
+        why = trust.complaint(beside(path).stat())
+    if why is None:
+        return Source(path, str(path))
+    _copied(path, copy)
+    return Source(copy, str(path), why)
+
+
+def _copied(path: Path, copy: Path) -> bool:
+    try:
+        shutil.copyfile(path, copy)
+    except FileNotFoundError:
+        return False
+    except OSError as why:
+        raise _unreachable(str(path), files.reason(why)) from why
+    return True
 
 
 def _is_there(path: Path) -> bool:
@@ -150,7 +174,7 @@ def _at_address(given: str, inside: Sequence[str], scratch: Path) -> Source | No
     for url in urls:
         log = scratch / "sweep.jsonl"
         if _fetched(url, log):
-            return Source(log, url, url)
+            return Source(log, url, "it came from an address, and anybody may have written it")
     return None
 
 

@@ -88,7 +88,16 @@ def take_in(
         TrustError: A result in it is a pickle, and somebody else may have written it.
         StoreError: The disk refused.
     """
-    news, theirs = news_in(source.log, ours, shown=source.shown)
+
+    def look() -> tuple[News, Log]:
+        news, theirs = news_in(source.log, ours, shown=source.shown)
+        if refuses_others:
+            _refuse_others(source, news, known)
+        if source.doubt is not None and not trust.is_waived(trusted):
+            _refuse_pickles(source, theirs, news)
+        return news, theirs
+
+    news, _ = look()
     if news.torn:
         notices.warn(
             f"{source.shown}: the last line ({news.torn} bytes) was torn by a crash, or is still "
@@ -96,10 +105,6 @@ def take_in(
         )
     if not news.rows:
         return
-    if refuses_others:
-        _refuse_others(source, news, known)
-    if not trust.is_waived(trusted):
-        _refuse_strange_pickles(source, theirs, news)
     if any(kind == "s" for _, kind, _ in news.rows):
         source.bring_results()
     log = Log(ours, new_head(name, 0), lambda _: None)
@@ -108,8 +113,8 @@ def take_in(
             files.ensure_folder(log.disk, folder)
     try:
         with log.held(), telling(f"take {source.shown} into {ours}"):
-            news, theirs = news_in(source.log, ours, shown=source.shown)  # now nobody adds to ours
-            if news.rows:
+            news, theirs = look()  # now nobody adds to ours
+            if news.rows:  # else another launch has taken it in
                 _join(log, theirs, news)
     finally:
         log.forget()
@@ -127,19 +132,14 @@ def _refuse_others(source: Source, news: News, known: Container[str]) -> None:
         )
 
 
-def _refuse_strange_pickles(source: Source, theirs: Log, news: News) -> None:
-    if source.url is not None:
-        why: str | None = "it came from an address, and anybody may have written it"
-    else:
-        why = theirs.complaint()
-    if why is None:
-        return
+def _refuse_pickles(source: Source, theirs: Log, news: News) -> None:
     for key, kind, start in news.rows:
         if kind == "p" or (kind == "s" and theirs.line_at(start)["form"] == "pickle"):
             raise TrustError(
-                f"{source.shown} is not trusted: {why}. The result of {key!r} in it is a pickle. "
-                "Nothing of it was unpickled, taken in or changed.\nIf you know who wrote it: "
-                "trust=True or RESUME_TRUST=1, or take a copy of your own with chown and chmod o-w."
+                f"{source.shown} is not trusted: {source.doubt}. The result of {key!r} in it is a "
+                "pickle. Nothing of it was unpickled, taken in or changed.\nIf you know who wrote "
+                "it: trust=True or RESUME_TRUST=1, or take a copy of your own with chown and chmod "
+                "o-w."
             )
 
 
@@ -312,9 +312,10 @@ def _joined(log: Log, theirs: Log, news: News, moved: dict[int, list[Any]]) -> I
     if news.is_ahead and not moved:
         yield from _pieces(theirs, news.shared, theirs.size)
         return
-    last = log.bytes_at(log.size - TAIL, log.size) if log.exists else b""
-    if not last:
-        last = theirs.bytes_at(0, news.rows[0][2])
+    if log.exists:
+        last = log.bytes_at(log.size - TAIL, log.size)
+    else:
+        last = theirs.bytes_at(0, news.rows[0][2])  # the head
         yield last
     before = lines.digest_of(last)
     for _, _, start in news.rows:

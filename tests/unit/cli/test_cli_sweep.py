@@ -133,6 +133,27 @@ def test_a_sweep_beside_a_file_is_found_by_it(name):
     assert ["items", "2"] in [line.split() for line in shown.output.splitlines()]
 
 
+def test_a_copy_elsewhere_is_shown_and_exported(tmp_path):
+    """By its folder or by its name, with large results, and nothing of it is changed."""
+    with ResumableSweep("abc", checkpoint_path="data.h5", snapshot_dir="copies") as sweep:
+        sweep.record("a", 1)
+        sweep.record("b", "x" * 50_000)
+    before = {path: path.read_bytes() for path in Path("copies").rglob("*") if path.is_file()}
+    os.remove("data.h5.sweep.jsonl")
+
+    (row,) = resume_json("sweep", "ls", "--folder", "copies")
+    by_name = resume_json("sweep", "show", "data", "--folder", "copies")
+    by_folder = resume_json("sweep", "show", "copies/data")
+    table = json.loads(
+        resume("sweep", "export", "data", "--format", "json", "--folder", "copies").output
+    )
+
+    assert (row["name"], row["done"], row["items"], row["problem"]) == ("data", 2, 3, None)
+    assert by_name == by_folder
+    assert [told["result"] for told in table] == [1, "x" * 50_000]
+    assert before == {p: p.read_bytes() for p in Path("copies").rglob("*") if p.is_file()}
+
+
 def test_an_unknown_name_is_told_with_those_there_are(grid):
     result = resume("sweep", "show", "gird")
 

@@ -90,7 +90,32 @@ def test_the_manifest_there_is_that_of_the_copy():
     assert told.draft.extra["sweep"]["done"] == 2
 
 
-def test_a_copy_that_lost_its_end_is_told_by_its_manifest():
+@pytest.mark.parametrize("manifest", [None, b"no manifest"])
+def test_without_a_manifest_here_the_copy_has_none(manifest):
+    """It comes with the next one that is written."""
+    sweep = sweep_of(snapshot_dir=None)
+    sweep.record("a", 1)
+    path = record.path_of(LOG)
+    path.unlink()
+    if manifest is not None:
+        path.write_bytes(manifest)
+
+    record.copy(LOG, COPY, LOG.stat().st_size)
+
+    assert not COPY.parent.exists()
+
+
+def test_a_manifest_that_tells_of_more_than_the_copy_has_waits():
+    with sweep_of() as sweep:
+        sweep.record("a", 1)
+    before = record.path_of(COPY).read_bytes()
+
+    record.copy(LOG, COPY, LOG.stat().st_size - 1)
+
+    assert record.path_of(COPY).read_bytes() == before
+
+
+def test_a_copy_that_lost_its_end_gets_it_again():
     with sweep_of() as sweep:
         sweep.record("a", 1)
         sweep.record("b", 2)
@@ -234,6 +259,22 @@ def test_a_launch_that_knows_less_leaves_the_copy_ahead():
     other._ledger._mirror.follow(to_the_end=True)
 
     assert COPY.read_bytes().startswith(before)
+    check_equal()
+
+
+def test_who_waits_for_a_copy_that_is_replaced_goes_on_in_the_new_one():
+    fcntl = pytest.importorskip("fcntl")
+    sweep = sweep_of()
+    sweep.record("a", 1)
+    waiting = threading.Thread(target=sweep.record, args=("b", 2))
+    with COPY.open("rb") as old:
+        fcntl.flock(old, fcntl.LOCK_EX)
+        waiting.start()
+        shutil.copy(COPY, "new")
+        os.replace("new", COPY)
+    waiting.join(60)
+
+    assert not waiting.is_alive()
     check_equal()
 
 

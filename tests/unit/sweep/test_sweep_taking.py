@@ -20,8 +20,8 @@ from resume.errors import (
     SweepError,
     TrustError,
 )
-from resume.sweep import ResumableSweep, lines
-from resume.sweep.log import beside
+from resume.sweep import ResumableSweep, lines, taking
+from resume.sweep.log import Log, beside, new_head
 
 THERE, HERE = Path("there.sweep.jsonl"), Path("here.sweep.jsonl")
 
@@ -202,6 +202,7 @@ def test_an_item_that_was_set_aside_there_is_set_aside_here():
     assert [failure.is_set_aside for failure in here().failed] == [True]
 
 
+LARGE = "x" * 50_000
 RESULTS = {"a": np.arange(1e4), "b": "x" * 50_000, "c": {1: 2}, "d": (1, 2.5), "e": np.ones(9000)}
 
 
@@ -230,6 +231,23 @@ def test_large_results_find_a_place_behind_those_that_are_here():
 
     assert beside(HERE).read_bytes().startswith(before)
     check_results(here())
+
+
+def test_large_results_that_share_a_place_come_along():
+    """Nobody writes them so, but nothing in the format is against it."""
+    with there() as sweep:
+        sweep.record("a", LARGE)
+    log = Log(THERE, new_head("", 0), lambda _: None)
+    log.refresh()
+    place = json.dumps(json.loads(THERE.read_text().splitlines()[1])["stored"])
+    with log.writing():
+        log.append(
+            lines.open_end(f'{{"key":"b","stored":{place},"form":"json","at":1,"seconds":1}}')
+        )
+    log.close()
+
+    assert here().completed == [LARGE, LARGE]
+    assert keys_of(HERE) == ["a", "b"]
 
 
 def test_large_results_that_a_crash_left_here_do_no_harm():
@@ -397,12 +415,50 @@ def test_a_pickle_of_somebody_else_is_not_taken_in(large):
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="ownership is no number here")
-def test_what_is_no_pickle_needs_no_trust():
+@pytest.mark.parametrize("open_one", [THERE, beside(THERE)])
+def test_what_is_no_pickle_needs_no_trust(open_one):
     there().record("a", [1, 2.5])
-    there().record("b", "x" * 50_000)
-    THERE.chmod(0o606)
+    there().record("b", LARGE)
+    open_one.chmod(0o606)
 
-    assert here().completed == [[1, 2.5], "x" * 50_000]
+    assert here().completed == [[1, 2.5], LARGE]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="ownership is no number here")
+def test_large_results_of_somebody_else_that_are_missing_are_told():
+    there().record("b", LARGE)
+    THERE.chmod(0o606)
+    beside(THERE).unlink()
+
+    with pytest.raises(IntegrityError, match="results is missing"):
+        here()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="ownership is no number here")
+def test_what_somebody_else_may_write_to_is_taken_as_it_was_looked_at(monkeypatch):
+    """Who can write to it may put a pickle where a number was, a moment after the look."""
+    there().record("a", 1)
+    THERE.chmod(0o606)
+    real = taking._refuse_pickles
+
+    def looked_at(*args):
+        real(*args)
+        if "b" in there().pending:
+            there().record("b", {1: 2})
+
+    monkeypatch.setattr(taking, "_refuse_pickles", looked_at)
+
+    assert here().completed == [1]
+    assert b"pickle" not in HERE.read_bytes()
+
+
+def test_a_source_that_becomes_shorter_is_told():
+    there().record("a", 1)
+    log = Log(THERE, new_head("", 0), lambda _: None, only_look=True)
+    log.refresh()
+
+    with pytest.raises(StoreError, match="became shorter"):
+        list(taking._pieces(log, 0, log.size + 1))
 
 
 def test_a_log_that_may_not_be_written_is_told(monkeypatch):

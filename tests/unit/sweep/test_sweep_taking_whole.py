@@ -90,8 +90,10 @@ def test_what_a_killed_launch_left_beside_the_log_goes(monkeypatch):
     assert ours.exists()
 
 
-def test_a_full_disk_leaves_the_log_as_it_was(monkeypatch):
-    there().record("a", RESULTS["a"])
+@pytest.mark.parametrize("item", ["a", "c"])
+def test_a_full_disk_leaves_the_log_as_it_was(monkeypatch, item):
+    """Be it for the large results, or for the log."""
+    there().record(item, RESULTS[item])
     here(resume_from=None).record("e", RESULTS["e"])
     before = {path: path.read_bytes() for path in Path().glob("*here*")}
 
@@ -122,6 +124,22 @@ def test_who_has_the_log_open_goes_on_in_the_longer_one():
     assert running.completed == [1, 2, 3]
     assert here(resume_from=None).completed == [1, 2, 3]
     assert keys_of(HERE) == ["b", "a", "c"]
+
+
+def test_what_another_launch_takes_in_meanwhile_is_not_taken_twice(monkeypatch):
+    there().record("a", 1)
+    here(resume_from=None).record("b", 2)
+    real = files.ensure_place
+
+    def slow(*args, **options):  # between the look and the lock
+        monkeypatch.setattr(files, "ensure_place", real)
+        here()
+        return real(*args, **options)
+
+    monkeypatch.setattr(files, "ensure_place", slow)
+    here()
+
+    assert keys_of(HERE) == ["b", "a"]
 
 
 def test_who_only_looks_goes_on_in_the_longer_one_too():
