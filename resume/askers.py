@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import weakref
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from resume.asking import Asking
 from resume.errors import Preempted
+from resume.item import current
 from resume.store import names_in_use
 from resume.triggers.asked import Asked, Leave
 from resume.triggers.request_file import RequestFile
@@ -32,6 +34,37 @@ def let_file_ask(
         return None if found is None else str(found)
 
     asking.add(RequestFile(title, own, working_folder(), lambda: names_in_use(Path(folder))))
+    item = current()
+    if item is not None:
+        item.saves_itself = True
+        if item.leave_file:
+            asking.add(LaunchLeaves(item.leave_file))
+
+
+class LaunchLeaves:
+    """Asks an item of a sweep to be saved and left when the launch is to leave; a `Source`.
+
+    Args:
+        path: A file that is there then.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._has_asked = False
+
+    def look(self, now: float) -> Asked | None:  # noqa: ARG002
+        """Ask, once, when the file is there."""
+        if self._has_asked or not os.path.exists(self._path):  # noqa: PTH110 - nothing is raised
+            return None
+        self._has_asked = True
+        return Asked("preempt", "the sweep leaves", Leave())
+
+    def next_look_at(self, now: float) -> float:  # noqa: ARG002
+        """A second later."""
+        return math.inf
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 def let_cloud_ask(asking: Asking, cloud: str, exit_code: int | None = None) -> None:

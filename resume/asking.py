@@ -21,6 +21,7 @@ from resume.triggers.durations import Durations
 
 if TYPE_CHECKING:
     from resume.triggers.asked import Asked, Source
+    from resume.triggers.interruption import Terms
     from resume.types import JSON
 
 _EVERY_S = 1.0
@@ -190,6 +191,10 @@ class Askable:
     def patience_s(self) -> float:
         """Seconds that the next safe point may well take."""
         return self.asking.patience_s()
+
+    def terms(self) -> Terms | None:
+        """It saves at its next safe point."""
+        return None
 
 
 class Wishes:

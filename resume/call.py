@@ -14,6 +14,7 @@ from types import CodeType
 from typing import Any
 
 from resume.errors import ConfigError
+from resume.item import Item, current
 
 SECRET = re.compile(r"token|key|passw|secret|credential", re.IGNORECASE)
 _ATOMS = (type(None), bool, int, float, complex, str, bytes)
@@ -68,7 +69,9 @@ def _short(value: object, limit: int = 60) -> str:
 
 
 def fill_name(template: str, function: str, arguments: Mapping[str, Any]) -> str:
-    """*template* with `{function}`, argument names, `{rank}`, `{date}` and `{env:VAR}` filled in.
+    """*template* with `{function}`, argument names, `{rank}`, `{date}`, `{env:VAR}` filled in.
+
+    While a sweep works on an item, `{key}` is the item's key, unless it is an argument's name.
 
     Raises:
         ConfigError: An unknown field, an argument that is not simple, an unset variable.
@@ -100,6 +103,20 @@ def fill_name(template: str, function: str, arguments: Mapping[str, Any]) -> str
     return filled
 
 
+def item_of(template: str | None, arguments: Mapping[str, Any]) -> Item | None:
+    """The item of a sweep whose key is part of the name, if it is."""
+    fields = () if template is None else string.Formatter().parse(template)
+    found = (_item(name, arguments) for _, name, _, _ in fields)
+    return next((item for item in found if item is not None), None)
+
+
+def _item(name: str | None, arguments: Mapping[str, Any]) -> Item | None:
+    """The item whose key the field means; an argument of that name goes before it."""
+    if name != "key" or (name in arguments and is_simple(arguments[name])):
+        return None
+    return current()
+
+
 def _environment(variable: str, template: str) -> str:
     if variable not in os.environ:
         raise ConfigError(f"name={template!r} needs the environment variable {variable}: not set")
@@ -114,9 +131,14 @@ def _field(name: str, template: str, function: str, arguments: Mapping[str, Any]
     }
     if name in fixed:
         return fixed[name]
+    item = _item(name, arguments)
+    if item is not None:
+        return item.key
     if name not in arguments or not is_simple(arguments[name]):
         usable = sorted([*fixed, "env:VAR", *(k for k, v in arguments.items() if is_simple(v))])
         why = "is no simple value" if name in arguments else "is unknown here"
+        if name == "key" and name not in arguments:
+            why = "is unknown where no ResumableSweep.map works on an item"
         raise ConfigError(f"name={template!r}: {{{name}}} {why}; usable: {', '.join(usable)}")
     return arguments[name]
 

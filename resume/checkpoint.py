@@ -13,7 +13,7 @@ from types import CodeType, FrameType, TracebackType
 from typing import Any, Final, Literal, TypeAlias, TypeVar, cast, final
 
 from resume import notices, registry
-from resume.call import argument_values, fill_name, is_simple, rank, record_call
+from resume.call import argument_values, fill_name, is_simple, item_of, rank, record_call
 from resume.custom import add_types, current_reducers, current_renames
 from resume.departing import leave_in_time
 from resume.engine import Engine, Origin
@@ -86,7 +86,7 @@ class Checkpoint(MutableMapping[str, Any]):
         name:
             Name of the checkpoint in its folder; the function's qualified name or the script's stem
             by default. May hold `{function}`, the names of simple arguments, `{rank}`, `{date}` and
-            `{env:VAR}`.
+            `{env:VAR}`; and `{key}`, the key of the item that a `ResumableSweep` works on.
         of: Save this object instead of the function's variables; what classes want (`of=self`).
         folder:
             Folder of the checkpoints. Default: `RESUME_DIR`, else the nearest `.checkpoints` here
@@ -266,6 +266,9 @@ class Checkpoint(MutableMapping[str, Any]):
             is_interactive=runs_interactively(frame),
         )
         runs.append(self._run)
+        if (item := item_of(name, given)) is not None:
+            engine = self._run.engine
+            item.own(lambda: (str(engine.folder), engine.name))
         leave_in_time(
             self._run.asking,
             settings.deadline,

@@ -14,8 +14,10 @@ from resume.settings import Settings
 from resume.triggers.signals import USUAL, Interruptible, subscribe
 
 
-def listen(run: Interruptible, asking: Asking, settings: Settings, frame: FrameType | None) -> None:
-    """Let *run* be asked for saves from now on, until *asking* is closed.
+def listen(
+    run: Interruptible, asking: Asking, settings: Settings, frame: FrameType | None
+) -> tuple[int, ...]:
+    """Let *run* be asked for saves from now on, until *asking* is closed; tells by which signals.
 
     Args:
         run: What saves.
@@ -32,6 +34,7 @@ def listen(run: Interruptible, asking: Asking, settings: Settings, frame: FrameT
         asking.add(subscription)
         # the run of an object ends when the program drops it, and nobody says so
         weakref.finalize(run, subscription.close).atexit = False
+    return numbers
 
 
 def _is_watched(frame: FrameType | None) -> bool:

@@ -17,7 +17,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 PACKAGE = CHECKOUT / "resume"
 
 ROWS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "types", "units", "interpreter", "notices", "place"}),
+    frozenset({"errors", "types", "units", "interpreter", "notices", "place", "item"}),
     frozenset({"frames", "rewrite", "pickling", "rng", "triggers", "store", "tracked"})
     | {"call", "custom", "generators", "position", "registry", "results", "settings"}
     | {"sources"},

@@ -13,7 +13,7 @@ from types import FunctionType
 from typing import Any, Literal, TypeVar, cast, overload
 
 from resume import notices
-from resume.call import Call, fill_name, rank
+from resume.call import Call, fill_name, item_of, rank
 from resume.decorated.arguments import arguments_of, call_of, say_of_others
 from resume.decorated.execution import CallExecution
 from resume.decorated.held import Held
@@ -131,8 +131,9 @@ def resumable(
         function: What is decorated, where no options are given.
         name:
             Name of the checkpoint; the function's module and qualified name by default. May hold
-            `{function}`, the names of simple arguments, `{rank}`, `{date}` and `{env:VAR}`. Each
-            call with other arguments has a checkpoint of its own.
+            `{function}`, the names of simple arguments, `{rank}`, `{date}` and `{env:VAR}`; and
+            `{key}`, the key of the item that a `ResumableSweep` works on. Each call with other
+            arguments has a checkpoint of its own.
         key: Called with the arguments: returns text, numbers or a tuple of them by which one call
             is told from another. By default all arguments count, by value.
         cache: Keep the result: the next call with equal arguments returns it at once.
@@ -260,7 +261,10 @@ class Beginning:
             name = f"{name}@{call.digest[:8]}"
         file = None if code.co_filename.startswith("<") else os.path.realpath(code.co_filename)
         origin = Origin(code.co_qualname, file, code.co_firstlineno, {})
-        return Engine(find_folder(self.folder)[0], name, self.settings, origin)
+        engine = Engine(find_folder(self.folder)[0], name, self.settings, origin)
+        if (item := item_of(self.name, arguments)) is not None:
+            item.own(lambda: (str(engine.folder), engine.name))
+        return engine
 
     def _invocation(
         self,

@@ -10,23 +10,32 @@ counted in the log, and after three times the item is set aside.
 
 from __future__ import annotations
 
+import secrets
+import signal
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import BrokenExecutor, CancelledError, Executor
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from time import monotonic
+from types import FrameType
 from typing import Any
 
 from resume import notices
-from resume.errors import ConfigError, Preempted, SweepError
+from resume.errors import ConfigError, Preempted, StoreError, SweepError
+from resume.settings import Settings
+from resume.store import Store
 from resume.sweep import pools
 from resume.sweep.claims import Claims
+from resume.sweep.leaving import Leaving
 from resume.sweep.ledger import MOST_KILLS, Ledger
 from resume.sweep.pools import Pool
 from resume.sweep.progress import Progress
 from resume.sweep.work import Outcome, Task, can_cross, describe, raised_from
+from resume.units import show_seconds
 
 POLL_S = 1.0
 """Between two looks at what other launches have left."""
@@ -56,6 +65,7 @@ class Launch:
         raises: The first failure ends the launch.
         progress: Show how far it is.
         grace_s: How long running items are waited for when the launch is to end.
+        settings: At what signals and what deadline it is, and how the program is left.
     """
 
     def __init__(
@@ -67,10 +77,12 @@ class Launch:
         raises: bool,
         progress: bool,
         grace_s: float,
+        settings: Settings,
     ) -> None:
         self._ledger = ledger
         self._claims = Claims(ledger.path.with_name(f"{ledger.path.name}.claims"))
-        self._task = Task(function, keeps_error=raises)
+        self._function = function
+        self._leave_key = f"leave {secrets.token_hex(8)}"
         self._retries = retries
         self._raises = raises
         self._grace_s = grace_s
@@ -88,14 +100,31 @@ class Launch:
         self._done: SimpleQueue[Any] = SimpleQueue()
         self._error: BaseException | None = None
         self._progress = Progress(ledger.name, ledger.counts()["done"], shown=progress)
+        self._leaving = Leaving(ledger, settings, grace_s, self._progress.end)
 
-    def run(self, places: list[int], executor: Any) -> None:
-        """Work on the items at *places*, one by one or in *executor*.
+    def run(self, places: list[int], executor: Any, frame: FrameType | None) -> None:
+        """Work on the items at *places*, one by one or in *executor*; *frame* is the user's.
 
         Raises:
-            BaseException: Ctrl-C; the error of an item, where that was asked for.
+            BaseException: Ctrl-C, or what else the program is left by; the error of an item, where
+                that was asked for.
         """
         self._todo.extend(places)
+        error: BaseException | None = None
+        try:
+            self._leaving.begin(frame)
+            self._work(executor)
+            error = self._error
+            if error is None or isinstance(error, Preempted):
+                self._leaving.leave()
+            if error is not None:
+                raise error
+        finally:
+            self._error = None
+            del error  # this frame and the traceback would hold each other
+            self._leaving.close()
+
+    def _work(self, executor: Any) -> None:
         try:
             if executor is None:
                 self._serially()
@@ -104,36 +133,45 @@ class Launch:
         finally:
             self._progress.end()
             # what still runs is ours until this process ends
-            self._claims.close(keep=[self._ledger.key(g.place) for g in self._running.values()])
-        if self._error is not None:
-            error, self._error = self._error, None
-            try:
-                raise error
-            finally:
-                del error  # this frame and the traceback would hold each other
+            keep = [self._ledger.key(given.place) for given in self._running.values()]
+            self._claims.close(keep=[*keep, self._leave_key] if keep else [])
+
+    @property
+    def _is_over(self) -> bool:
+        return self._error is not None or self._leaving.is_wanted()
 
     # --- one by one ------------------------------------------------------------------------------
 
     def _serially(self) -> None:
-        while self._error is None and (place := self._next(wait=True)) is not None:
+        self._leaving.works_here = True
+        task = Task(self._function, keeps_error=self._raises)
+        while not self._is_over and (place := self._next(wait=True)) is not None:
             self._progress.show(self._ledger.counts, running=1)
-            self._keep(place, self._task(self._ledger.items[place]))
+            self._keep(place, task.of(self._ledger.key(place))(self._ledger.items[place]))
 
     # --- in an executor --------------------------------------------------------------------------
 
     def _concurrently(self, executor: Any) -> None:
-        pool = Pool(executor)
+        signals = tuple(n for n in self._leaving.signals if n != signal.SIGINT)
+        pool = Pool(executor, signals)
+        task = Task(
+            self._function,
+            keeps_error=self._raises,
+            leave_file=str(self._claims.path_of(self._leave_key)),
+            signals=signals,
+        )
         is_over = False
         try:
-            if pool.crosses and (why := can_cross(self._task)) is not None:
+            if pool.crosses and (why := can_cross(task)) is not None:
                 raise ConfigError(
-                    f"{self._task.function!r} cannot be sent to another process ({why}). Nothing "
+                    f"{self._function!r} cannot be sent to another process ({why}). Nothing "
                     "was run. Define it at the top level of a module, or use threads."
                 )
-            self._drive(pool)
+            self._drive(pool, task)
             is_over = not self._running
         except KeyboardInterrupt:
-            self._wind_up()
+            if not self._leaving.is_refused:  # where signals are the program's own business
+                self._wind_up(pool)
             raise
         finally:
             for given in self._running.values():
@@ -141,18 +179,18 @@ class Launch:
                     pools.end(given.lane)
             pool.close(at_once=not is_over)
 
-    def _drive(self, pool: Pool) -> None:
-        while self._error is None:
-            self._give_out(pool)
+    def _drive(self, pool: Pool, task: Task) -> None:
+        while not self._is_over:
+            self._give_out(pool, task)
             if not self._running:
                 if (place := self._next(wait=True)) is None:
                     return
-                self._submit(pool, place)
+                self._submit(pool, task, place)
             self._take_in(pool)
             self._progress.show(self._ledger.counts, running=len(self._running))
-        self._wind_up()
+        self._wind_up(pool)
 
-    def _give_out(self, pool: Pool) -> None:
+    def _give_out(self, pool: Pool, task: Task) -> None:
         if self._suspects:
             # they wait until what was given out in company is back
             while (
@@ -160,18 +198,18 @@ class Launch:
                 and len(self._running) < pool.lanes
                 and all(given.is_alone for given in self._running.values())
             ):
-                self._submit(pool, self._suspects.popleft(), alone=True)
+                self._submit(pool, task, self._suspects.popleft(), alone=True)
         elif not any(given.is_alone for given in self._running.values()):
             while len(self._running) < pool.width and (place := self._next(wait=False)) is not None:
-                if not self._submit(pool, place):
+                if not self._submit(pool, task, place):
                     return
 
-    def _submit(self, pool: Pool, place: int, *, alone: bool = False) -> bool:
+    def _submit(self, pool: Pool, task: Task, place: int, *, alone: bool = False) -> bool:
         """Give an item out; False where the pool broke meanwhile."""
         lane = pool.lane() if alone else None
         item = self._ledger.items[place]
         try:
-            future = (lane or pool.executor).submit(self._task, item)
+            future = (lane or pool.executor).submit(task.of(self._ledger.key(place)), item)
         except BrokenExecutor as why:
             self._suspects.append(place)
             if not self._running:
@@ -189,19 +227,22 @@ class Launch:
                 future = self._done.get(timeout=wait_s)
             except Empty:
                 return
-            broken = self._settle(future)
+            broken = self._settle(pool, future)
             if broken is not None and not self._running:
                 self._renew(pool, broken)
             wait_s = 0.0
 
-    def _settle(self, future: Any) -> BaseException | None:
+    def _settle(self, pool: Pool, future: Any) -> BaseException | None:
         """Record what came of an item; returns the error where the pool of others is broken."""
         given = self._running.pop(future)
         try:
-            return self._settled(given, future)
+            broken = self._settled(given, future)
         finally:
             if given.lane is not None:
                 pools.end(given.lane)
+        if broken is not None:
+            pool.end_broken()
+        return broken
 
     def _settled(self, given: Given, future: Any) -> BaseException | None:
         place = given.place
@@ -213,11 +254,13 @@ class Launch:
             else:
                 self._suspects.append(place)
             return why if given.lane is None else None
-        except (CancelledError, KeyboardInterrupt):
+        except (CancelledError, KeyboardInterrupt) as why:
             self._claims.give_back(self._ledger.key(place))  # it stays pending
+            if self._leaving.is_refused and isinstance(why, KeyboardInterrupt):
+                self._error = self._error or why  # it has answered a signal in this thread
         except Preempted as why:
             self._claims.give_back(self._ledger.key(place))
-            self._error = why
+            self._error = self._error or why
         except Exception as why:  # noqa: BLE001 - of the executor: pickling, workers, network
             if type(why).__name__ in pools.KILLED:
                 self._killed(place)
@@ -263,36 +306,49 @@ class Launch:
             )
         self._claims.give_back(key)
 
-    def _wind_up(self) -> None:
+    def _wind_up(self, pool: Pool) -> None:
         """Give nothing out any more; record what ends within the grace."""
         for future in list(self._running):
             future.cancel()
         rest = sum(not future.done() for future in self._running)
         if rest:
             self._progress.end()
-            notices.say(
-                "⚠ %s: stopping; waiting up to %.0f s for %d running items. Ctrl-C again to leave",
-                self._ledger.name, self._grace_s, rest,
-            )  # fmt: skip
+            with suppress(OSError, StoreError):  # then who could save itself does not know of it
+                self._claims.take(self._leave_key)
+            if not self._leaving.is_told:
+                notices.say(
+                    "⚠ %s: stopping; waiting up to %s for %d running items",
+                    self._ledger.name, show_seconds(self._grace_s), rest,
+                )  # fmt: skip
         until = monotonic() + self._grace_s
         while self._running:
             try:
                 future = self._done.get(timeout=max(0.0, until - monotonic()))
             except Empty:
-                return
-            self._settle(future)
+                break
+            self._settle(pool, future)
+        if self._running:
+            notices.say(
+                "⚠ %s: %d items still run; their results are lost, and a rerun works on them%s",
+                self._ledger.name, len(self._running),
+                "" if pool.can_stop else ". The executor's end may wait for them",
+            )  # fmt: skip
 
     # --- both ------------------------------------------------------------------------------------
 
     def _keep(self, place: int, outcome: Outcome) -> None:
         self._killers.clear()
         key = self._ledger.key(place)
-        if outcome.packed is not None:
+        self._leaving.note_item(outcome.seconds, saves_itself=outcome.saves_itself)
+        if outcome.has_left:
+            self._error = self._error or raised_from(outcome)
+        elif outcome.packed is not None:
             if not self._ledger.keep(place, outcome.packed, outcome.seconds):
                 notices.say(
                     "%s: %s was recorded by another launch meanwhile; its result stands",
                     self._ledger.name, key,
                 )  # fmt: skip
+            self._remove(outcome.checkpoints)
         elif self._failures[place] < self._retries and self._error is None:
             self._failures[place] += 1
             self._again.append(place)
@@ -305,6 +361,14 @@ class Launch:
                     f"{key} failed in its worker: {why['type']}: {why['text']}\n{why['traceback']}"
                 )
         self._claims.give_back(key)
+
+    def _remove(self, checkpoints: Iterable[tuple[str, str]]) -> None:
+        """Nobody needs what an item has saved, once its result is in."""
+        for folder, name in checkpoints:
+            try:
+                Store(Path(folder), name).remove()
+            except (StoreError, OSError) as why:
+                notices.say("⚠ %s: a finished item leaves its checkpoint behind: %s", name, why)
 
     def _next(self, *, wait: bool) -> int | None:
         """An item that is ours to work on; None where there is none, or none now.
@@ -319,7 +383,7 @@ class Launch:
                     return place
             if self._again:
                 return self._again.popleft()
-            if not self._elsewhere or not self._look_again(wait=wait):
+            if not self._elsewhere or self._is_over or not self._look_again(wait=wait):
                 return None
 
     def _is_ours(self, place: int) -> bool:

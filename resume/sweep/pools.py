@@ -29,17 +29,19 @@ class Pool:
 
     Args:
         given: An executor, which stays its maker's; or a callable that makes one.
+        signals: Those that its workers leave to this process.
     """
 
-    def __init__(self, given: Any) -> None:
+    def __init__(self, given: Any, signals: tuple[int, ...] = ()) -> None:
+        self._signals = signals
         self._make: Callable[[], Executor] | None = None
         self._is_ours = False
         if isinstance(given, Executor) or not callable(given):
             self.executor = _checked(given)
             if isinstance(given, ProcessPoolExecutor):
-                self._make = lambda: _like(given)
+                self._make = lambda: _like(given, signals)
         else:
-            self._make = lambda: _settled(_checked(given()))
+            self._make = lambda: _settled(_checked(given()), signals)
             self.executor = self._make()
             self._is_ours = True
 
@@ -52,6 +54,11 @@ class Pool:
     def crosses(self) -> bool:
         """Whether it is the standard library's pool of processes, of which we can make more."""
         return isinstance(self.executor, ProcessPoolExecutor)
+
+    @property
+    def can_stop(self) -> bool:
+        """Whether its end is ours to make, and stops what runs."""
+        return self._is_ours and self.crosses
 
     @property
     def lanes(self) -> int:
@@ -73,7 +80,12 @@ class Pool:
 
         Then the item is to be given to the executor when nothing else is in it.
         """
-        return _like(self.executor, workers=1) if self.crosses else None
+        return _like(self.executor, self._signals, workers=1) if self.crosses else None
+
+    def end_broken(self) -> None:
+        """Stop the workers of a broken pool: it sends them SIGTERM, which ends none of ours."""
+        if self.crosses:
+            _kill(_workers_of(self.executor))
 
     def close(self, *, at_once: bool) -> None:
         """End what is ours; *at_once*: without waiting for what runs."""
@@ -104,32 +116,37 @@ def _workers(executor: Any) -> int:
     return _UNKNOWN_WIDTH
 
 
-def _settled(made: Executor) -> Executor:
+def _settled(made: Executor, signals: tuple[int, ...]) -> Executor:
     """Return *made*, or in place of a pool of processes one whose workers settle in at once.
 
     Left to their first item, those that none has reached would outlive a parent that is killed.
     """
-    return _like(made) if type(made) is ProcessPoolExecutor else made
+    return _like(made, signals) if type(made) is ProcessPoolExecutor else made
 
 
-def _like(pool: Any, workers: int | None = None) -> ProcessPoolExecutor:
+def _like(pool: Any, signals: tuple[int, ...], workers: int | None = None) -> ProcessPoolExecutor:
     """Return a pool of the same kind: there is no public way to ask one what it was made of."""
     initializer = getattr(pool, "_initializer", None)
     initargs: tuple[Any, ...] = getattr(pool, "_initargs", ())
     if initializer is _begin:  # one that was made here
-        _, initializer, initargs = initargs
+        _, _, initializer, initargs = initargs
     return ProcessPoolExecutor(
         workers or getattr(pool, "_max_workers", None) or os.cpu_count(),
         mp_context=getattr(pool, "_mp_context", None),
         initializer=_begin,
-        initargs=(os.getpid(), initializer, initargs),
+        initargs=(os.getpid(), signals, initializer, initargs),
         **_most_tasks(pool),
     )
 
 
-def _begin(maker: int, initializer: Callable[..., Any] | None, initargs: tuple[Any, ...]) -> None:
+def _begin(
+    maker: int,
+    signals: tuple[int, ...],
+    initializer: Callable[..., Any] | None,
+    initargs: tuple[Any, ...],
+) -> None:
     """First of all in a worker."""
-    settle_in(maker)
+    settle_in(maker, signals)
     if initializer is not None:
         initializer(*initargs)
 
@@ -141,12 +158,21 @@ def _most_tasks(pool: Any) -> dict[str, int]:
 
 def end(executor: Any) -> None:
     """Shut down without waiting, and stop the workers of a pool of processes."""
-    workers = getattr(executor, "_processes", None) or {}
-    running = list(workers.values()) if isinstance(executor, ProcessPoolExecutor) else []
+    running = _workers_of(executor)
     for options in _SHUTDOWNS:
         with suppress(TypeError):  # no such option
             executor.shutdown(wait=False, **options)
             break
-    for worker in running:
+    _kill(running)
+
+
+def _workers_of(executor: Any) -> list[Any]:
+    if not isinstance(executor, ProcessPoolExecutor):
+        return []
+    return list((getattr(executor, "_processes", None) or {}).values())
+
+
+def _kill(workers: list[Any]) -> None:
+    for worker in workers:
         with suppress(OSError, ValueError):  # it has ended
             worker.kill()

@@ -6,13 +6,16 @@ import os
 import sys
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import Executor
+from datetime import datetime
 from pathlib import Path
 from time import monotonic
-from typing import Any, Self
+from typing import Any, Literal, Self, TypeAlias
 
 from resume import notices
 from resume.call import fill_name
 from resume.errors import ConfigError, SweepError
+from resume.frames import frame_at
+from resume.settings import check_settings
 from resume.store import encode_name, find_folder
 from resume.sweep import payload, source
 from resume.sweep.keys import shown
@@ -21,6 +24,8 @@ from resume.sweep.ledger import AGAIN, ASIDE, DONE, FAILED, PENDING, Ledger
 from resume.sweep.log import LOG_NAME
 from resume.sweep.results import Failure, Results
 from resume.units import Duration, parse_seconds, show_seconds
+
+Signals: TypeAlias = "str | int | Iterable[str | int] | None"
 
 _CHANGES = ("refuse", "continue")
 
@@ -184,12 +189,19 @@ class ResumableSweep:
         progress: bool = True,  # noqa: FBT001, FBT002 - a switch, as others have it
         *,
         grace: Duration = "30s",
+        signals: Signals = "auto",
+        deadline: Duration | datetime | None = "auto",
+        before_end: Duration | None = None,
+        requeue: Literal["slurm"] | None = None,
+        exit_code: int | None = None,
     ) -> Results:
         """Call *function* with every item that is left, and record each result as it comes.
 
         Several launches of one sweep divide the items among them: none is worked on twice at once,
-        and this call waits for what others have in hand. Ctrl-C stops giving items out, waits for
-        those that run, and leaves; a rerun goes on with the rest.
+        and this call waits for what others have in hand.
+
+        Ctrl-C, SIGTERM and the deadline begin no more items, wait for those that run, and leave; a
+        rerun goes on with the rest. A second Ctrl-C leaves at once.
 
         Args:
             function: Takes an item, returns its result.
@@ -201,17 +213,35 @@ class ResumableSweep:
             on_error: `"record"`: an exception is kept with its traceback (`failed`), and the next
                 launch tries the item again. `"raise"`: it is kept, and raised as well.
             progress: Show how far it is.
-            grace: How long to wait for running items when leaving: seconds, or text as `"5m"`.
+            grace: How long to wait for running items when leaving: seconds, or text as `"5m"`. In
+                processes they are stopped then, if the executor is made by a callable. One that is
+                worked on here gets the signal then, as if it had only come now.
+            signals: At which the program leaves, as for `Checkpoint`; only in the main thread.
+            deadline: When the program has to be gone, as for `Checkpoint`.
+            before_end: How long ahead of it to leave; as long as an item usually takes at least,
+                though no longer than `grace` where they are worked on elsewhere.
+            requeue: `"slurm"`: ask Slurm to start the job again, when it leaves at its deadline.
+            exit_code: Status of a program that was left because of one; else that of a Ctrl-C, or
+                143.
 
         Returns:
             What `completed` gives.
 
         Raises:
+            KeyboardInterrupt: By Ctrl-C.
+            Preempted: By another signal, or the deadline.
             SweepError: A worker died and no other executor can be made, or all workers die. What
                 is done is recorded.
             StoreError: The disk refused; what was recorded before is safe.
         """
         retries, grace_s = _check_map(function, retries, on_error, grace)
+        settings = check_settings(
+            signals=signals,
+            deadline=deadline,
+            before_end=before_end,
+            requeue=requeue,
+            exit_code=exit_code,
+        )
         launch = Launch(
             self._ledger,
             function,
@@ -219,10 +249,11 @@ class ResumableSweep:
             raises=on_error == "raise",
             progress=progress,
             grace_s=grace_s,
+            settings=settings,
         )
         began = monotonic()
         try:
-            launch.run(self._ledger.places(PENDING, AGAIN), executor)
+            launch.run(self._ledger.places(PENDING, AGAIN), executor, frame_at(1))
         finally:
             self._ledger.end_launch()
         self._say_end(monotonic() - began)

@@ -15,15 +15,18 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from time import perf_counter
 from typing import Any
 
 from resume.errors import Preempted
+from resume.item import Item, working_on
 from resume.store.threads import started
 from resume.sweep import payload
 from resume.sweep.payload import Packed
+from resume.triggers.signals import leave_to_parent
 
 _PARENT_S = 1.0
 _cared_for: set[int] = set()
@@ -41,31 +44,75 @@ class Outcome:
     """The failure, as the log keeps it."""
     error: BaseException | bytes | None = None
     """The exception, pickled where it came from another process; None where it is not asked for."""
+    has_left: bool = False
+    """It was left for a rerun: saved, and `error` says how the program is left; or not begun."""
+    saves_itself: bool = False
+    """Whether it had checkpoints."""
+    checkpoints: tuple[tuple[str, str], ...] = ()
+    """Folder and name of those that are named after it."""
 
 
 class Task:
-    """The function, as a worker calls it; equal to it but for what comes back."""
+    """The function, as a worker calls it; equal to it but for what comes back.
 
-    def __init__(self, function: Callable[[Any], Any], *, keeps_error: bool) -> None:
+    Args:
+        function: The user's.
+        keeps_error: What it raises is wanted back.
+        leave_file: Where it is there, nothing is begun any more, and items that can save themselves
+            do so; not asked for where items are worked on one by one.
+        signals: Those that a worker leaves to the launch.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[Any], Any],
+        *,
+        keeps_error: bool,
+        leave_file: str = "",
+        signals: tuple[int, ...] = (),
+    ) -> None:
         self.function = function
         self.__name__ = getattr(function, "__name__", type(function).__name__)
         """Schedulers show it."""
+        self.key = ""
         self._keeps_error = keeps_error
+        self._leave_file, self._signals = leave_file, signals
         self._maker = os.getpid()
 
+    def of(self, key: str) -> Task:
+        """The same, for the item of that key."""
+        task = copy(self)
+        task.key = key
+        return task
+
     def __call__(self, item: Any) -> Outcome:
-        """Work on *item*; only what asks the whole process to end is raised."""
-        if os.getpid() != self._maker:
-            settle_in(self._maker)
+        """Work on *item*; only what asks the whole process to end is raised, and only in ours."""
+        is_ours = os.getpid() == self._maker
+        if not is_ours:
+            settle_in(self._maker, self._signals)
+        if self._leave_file and os.path.exists(self._leave_file):  # noqa: PTH110 - for each item
+            return Outcome(0.0, None, has_left=True)
+        known = Item(self.key, self._leave_file)
         began = perf_counter()
         try:
-            packed = payload.pack(self.function(item))
-        except Preempted:
-            raise
+            with working_on(known):
+                packed = payload.pack(self.function(item))
+        except Preempted as why:
+            if is_ours:
+                raise
+            # raised in one of Dask's workers, it would end that
+            return Outcome(
+                perf_counter() - began, None, error=Preempted(_status(why)), has_left=True
+            )
         except (Exception, SystemExit) as why:  # noqa: BLE001 - the user's code; all is recorded
             error = self._kept(why) if self._keeps_error else None
             return Outcome(perf_counter() - began, None, describe(why), error)
-        return Outcome(perf_counter() - began, packed)
+        return Outcome(
+            perf_counter() - began,
+            packed,
+            saves_itself=known.saves_itself,
+            checkpoints=known.checkpoints(),
+        )
 
     def _kept(self, why: BaseException) -> BaseException | bytes | None:
         if os.getpid() == self._maker:
@@ -78,15 +125,20 @@ class Task:
         return data
 
 
-def settle_in(maker: int) -> None:
-    """In a worker of a pool: leave Ctrl-C to the parent, and do not outlive it.
+def _status(why: Preempted) -> int:
+    return why.code if isinstance(why.code, int) else Preempted().code  # type: ignore[return-value]
 
-    A terminal sends Ctrl-C to all processes, and the parent waits for what is running. A worker
-    that its killed parent left behind would work on an item that the next launch takes up, or wait
-    for ever for one.
+
+def settle_in(maker: int, signals: tuple[int, ...] = ()) -> None:
+    """In a worker of a pool: leave Ctrl-C and the like to the parent, and do not outlive it.
+
+    A terminal sends Ctrl-C to all processes, and a scheduler its SIGTERM; the parent waits for what
+    is running. A worker that its killed parent left behind would work on an item that the next
+    launch takes up, or wait for ever for one.
 
     Args:
         maker: Process that the sweep runs in; the children of others are none of its business.
+        signals: Those at which the sweep leaves.
     """
     parent = multiprocessing.parent_process()
     if parent is None or parent.pid != maker or os.getpid() in _cared_for:
@@ -95,6 +147,7 @@ def settle_in(maker: int) -> None:
     _cared_for.add(os.getpid())
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        leave_to_parent(signals)
     started(threading.Thread(target=_end_with, args=(parent,), name="resume-end", daemon=True))
 
 

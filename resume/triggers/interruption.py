@@ -18,10 +18,11 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found] # `signal` makes an enum of each number
 import _thread
 import contextlib
+import math
 import os
 import sys
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     import threading
@@ -34,6 +35,7 @@ _NAMES: dict[int, str] = {
     for name, number in sorted(vars(_signal).items(), reverse=True)
     if name.startswith("SIG") and not name.startswith("SIG_") and isinstance(number, int)
 }
+SAVING = "saving at the next safe point"
 _PATIENCE_S = 5.0
 """Without a safe point for so long, it is said once more."""
 _HANG_S = 120.0
@@ -47,6 +49,17 @@ _CLEANUP_S = 4.0
 _WAIT_S = 1.0
 """The main thread waits at most so long for the watching one."""
 _MOMENT_S = 0.05
+
+
+class Terms(NamedTuple):
+    """What a run answers a signal with, where that is not a save at the next safe point."""
+
+    answer: str
+    """For people: what is done now."""
+    limit_s: float
+    """So long, and then the first signal acts as ever; inf: never, nor does a second one."""
+    given_up: str
+    """For people: why it does."""
 
 
 class Run(Protocol):
@@ -67,6 +80,9 @@ class Run(Protocol):
     def has_left(self) -> bool:
         """Whether the code that would have come to a safe point has been left."""
 
+    def terms(self) -> Terms | None:
+        """What it does in place of a save at its next safe point; None: that."""
+
 
 class Interruption:
     """What was asked because of one signal.
@@ -82,6 +98,7 @@ class Interruption:
         self.is_over = False
         self._runs: list[tuple[Any, Run, Asked]] = []
         self._first_run: Run | None = None
+        self._terms: Terms | None = None
         self._counts: Callable[[int], bool] = bool
         self._pipe: tuple[int, int] | None = None
         self._wakes = False
@@ -104,9 +121,9 @@ class Interruption:
         self._runs.append((key, run, asked))
         self._first_run = self._first_run or run
 
-    def watch(self, counts: Callable[[int], bool]) -> None:
-        """Begin to watch; *counts* tells which signal is a second one."""
-        self._counts = counts
+    def watch(self, counts: Callable[[int], bool], terms: Terms | None = None) -> None:
+        """Begin to watch; *counts* tells which is a second signal, *terms* go before a run's."""
+        self._counts, self._terms = counts, terms
         self._pipe = self._made_pipe()
         try:
             _thread.start_new_thread(self._start, ())
@@ -231,10 +248,7 @@ class Interruption:
     def _wait(self) -> None:
         came_at: float | None = None
         is_nudged = False
-        steps = [(_PATIENCE_S, self._say_waiting)]
-        if self.number != _signal.SIGINT:
-            patience_s = max([_HANG_S, *(run.patience_s() for _, run, _ in self._runs)])
-            steps.append((patience_s, self._give_up))
+        steps = self._steps()
         while not self.is_over:
             now = monotonic()
             if self.second_at is not None:
@@ -259,12 +273,26 @@ class Interruption:
             if self._has_come(until - now) and came_at is None:
                 came_at = monotonic()
 
+    def _steps(self) -> list[tuple[float, Callable[[], None]]]:
+        """What is done while nothing comes, and how long after the signal."""
+        if self._terms is not None:
+            is_limited = math.isfinite(self._terms.limit_s)
+            return [(self._terms.limit_s, self._give_up)] if is_limited else []
+        steps = [(_PATIENCE_S, self._say_waiting)]
+        if self.number != _signal.SIGINT:
+            patience_s = max([_HANG_S, *(run.patience_s() for _, run, _ in self._runs)])
+            steps.append((patience_s, self._give_up))
+        return steps
+
     def _give_up(self) -> None:
         """Send the signal a second time."""
         from resume.units import show_seconds  # noqa: PLC0415 - see above
 
         waited = show_seconds(monotonic() - self.at)
-        self._say(f"⚠ no safe point for {waited}: {self.name} acts now, without a save")
+        if self._terms is None:
+            self._say(f"⚠ no safe point for {waited}: {self.name} acts now, without a save")
+        else:
+            self._say(f"⚠ {self._terms.given_up} after {waited}: {self.name} acts now")
         _send(self.number)
 
     def _has_come(self, seconds: float) -> bool:
@@ -299,11 +327,21 @@ class Interruption:
         return "Ctrl-C" if self.number == _signal.SIGINT else self.name
 
     def _say_first(self) -> None:
+        self._choose_terms()
         place = self._first_run.place() if self._first_run is not None else ""
+        answer = SAVING if self._terms is None else self._terms.answer
         what = "interrupted" if self.number == _signal.SIGINT else self.name
         again = "Ctrl-C again" if self.number == _signal.SIGINT else "a second one"
         stands = f" at {place}" if place else ""
-        self._say(f"⚠ {what}{stands}: saving at the next safe point; {again} to stop now")
+        waits = self._terms is not None and math.isinf(self._terms.limit_s)
+        self._say(f"⚠ {what}{stands}: {answer}" + ("" if waits else f"; {again} to stop now"))
+
+    def _choose_terms(self) -> None:
+        """A run that has some comes before one that waits for it."""
+        for _, run, _ in self._runs.copy():
+            terms = run.terms() if self._terms is None else None
+            if terms is not None:
+                self._first_run, self._terms = run, terms
 
     def _say_waiting(self) -> None:
         from resume.units import show_seconds  # noqa: PLC0415 - see above

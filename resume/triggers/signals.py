@@ -30,7 +30,7 @@ from typing import Any, Protocol
 from resume.errors import Preempted
 from resume.interpreter import unseen
 from resume.triggers.asked import Asked, Leave
-from resume.triggers.interruption import Interruption
+from resume.triggers.interruption import SAVING, Interruption, Terms
 
 _get, _set = _signal.getsignal, _signal.signal
 USUAL: tuple[int, ...] = (_signal.SIGINT, _signal.SIGTERM)
@@ -62,6 +62,9 @@ class Interruptible(Protocol):
 
     def has_left(self) -> bool:
         """Whether the code that would have come to a safe point has been left."""
+
+    def terms(self) -> Terms | None:
+        """What it does in place of a save at its next safe point; None: that."""
 
 
 class Subscription:
@@ -105,6 +108,9 @@ before: dict[int, Any] = {}
 """What was there before, by signal: those that are ours now."""
 _ever: set[int] = set()
 """Signals that were ever ours: a program may put our handler back when nobody wants it."""
+_left_to_parent: set[int] = set()
+"""Signals that end nothing here by themselves: this is a worker, and its parent decides."""
+_IN_WORKER = Terms(SAVING, float("inf"), "")
 _put_back: dict[int, Any] = {}
 """What was put back because a program was about to be left."""
 _interruption: Interruption | None = None
@@ -139,6 +145,19 @@ def subscribe(
     return subscription
 
 
+def leave_to_parent(numbers: Collection[int]) -> None:
+    """In a worker: let signals end nothing that its parent still waits for.
+
+    A scheduler sends them to all processes of a job. Runs are asked for saves by them as ever; a
+    second one counts for nothing, for the parent may have sent the first. A process that is forked
+    from here has them as they were.
+    """
+    global _process  # noqa: PLW0603
+    _process = os.getpid()
+    _left_to_parent.update(numbers)
+    _take(numbers)
+
+
 # -- handlers
 
 
@@ -163,7 +182,8 @@ def _take_again() -> None:
 def needed() -> set[int]:
     """Signals that a run of the main thread wants."""
     live = [one for one in _subscriptions if one.run() is not None]
-    return {number for one in live if one.in_main for number in one.numbers}
+    wanted = {number for one in live if one.in_main for number in one.numbers}
+    return wanted | _left_to_parent
 
 
 def _put_back_unneeded() -> None:
@@ -182,7 +202,7 @@ def _return(number: int) -> None:
 
 
 def _return_all() -> None:
-    for number in [*before]:
+    for number in [number for number in before if number not in _left_to_parent]:
         _put_back[number] = before[number]
         _return(number)
 
@@ -201,6 +221,8 @@ def _heard(number: int) -> Callable[[int, FrameType | None], Any] | None:
     interruption = _interruption
     if os.getpid() != _process:  # a child amid its fork
         return _to_act(number)
+    if interruption is not None and number in _left_to_parent:
+        return None
     if interruption is not None:
         earlier = _to_act(number)
         interruption.second(monotonic())
@@ -211,13 +233,13 @@ def _heard(number: int) -> Callable[[int, FrameType | None], Any] | None:
     runs = [(one, one.run()) for one in _subscriptions.copy() if number in one.numbers]
     able = [(one, run) for one, run in runs if run is not None and run.can_save()]
     if not any(run.expects_save(now) for one, run in able if one.in_main):
-        return _to_act(number)
+        return None if number in _left_to_parent else _to_act(number)
     _interruption = interruption = Interruption(number, now)
     for one, run in able:
         asked = _asked(one, interruption)
         interruption.asks(one, run, asked)
         run.ask(asked)
-    interruption.watch(_is_ours)
+    interruption.watch(_is_second, _IN_WORKER if number in _left_to_parent else None)
     return None
 
 
@@ -235,6 +257,10 @@ def _act_by_default(number: int, frame: FrameType | None) -> None:  # noqa: ARG0
 
 def _is_ours(number: int) -> bool:
     return _get(number) is on_signal
+
+
+def _is_second(number: int) -> bool:
+    return _is_ours(number) and number not in _left_to_parent
 
 
 def earlier_of(number: int) -> Any:
@@ -262,6 +288,8 @@ def _leave(interruption: Interruption) -> None:
     earlier = earlier_of(interruption.number)
     _return_all()
     interruption.end()
+    if interruption.number in _left_to_parent:
+        return
     if callable(earlier) and earlier is not _signal.default_int_handler:
         earlier(interruption.number, None)
 
@@ -319,6 +347,7 @@ def _after_fork_in_child() -> None:
             _set(number, earlier_of(number))
     before.clear()
     _put_back.clear()
+    _left_to_parent.clear()
     _after_fork_in_parent()
 
 

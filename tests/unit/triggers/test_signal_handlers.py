@@ -30,6 +30,7 @@ class Fake:
         self.asked, self.withdrawn = [], []
         self.left = False
         self.patience = 0.0
+        self.own_terms = None
 
     def can_save(self):
         return self.can
@@ -54,6 +55,9 @@ class Fake:
 
     def has_left(self):
         return self.left
+
+    def terms(self):
+        return self.own_terms
 
 
 class Host:
