@@ -40,7 +40,7 @@ from resume.owner import (
 from resume.preempting import PreemptHook
 from resume.results import NOT_DUE, Deferred, Restored, Saved
 from resume.run import Run
-from resume.settings import DEFAULTS, check_settings
+from resume.settings import DEFAULTS, check_settings, is_switched_off
 from resume.store import find_folder
 from resume.types import JSON
 from resume.units import Duration, show_seconds
@@ -466,7 +466,7 @@ class Checkpoint(MutableMapping[str, Any]):
 
 def _why_off(frame: FrameType) -> str | None:
     """None to save; a text (perhaps empty) where this process is not to."""
-    if os.environ.get("RESUME_DISABLE", "") not in ("", "0"):
+    if is_switched_off():
         return ""
     if is_function_frame(frame) or not _is_multiprocessing_child():
         return None

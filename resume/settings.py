@@ -148,6 +148,11 @@ def check_settings(**given: Any) -> Settings:
     return Settings(**given)
 
 
+def is_switched_off() -> bool:
+    """Whether the operator wants nothing saved or restored."""
+    return os.environ.get("RESUME_DISABLE", "") not in ("", "0")
+
+
 def _seconds_or_none(parameter: str, value: Duration | None) -> float | None:
     return None if value is None else parse_seconds(value, parameter)
 

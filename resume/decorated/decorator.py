@@ -25,7 +25,7 @@ from resume.errors import ConfigError
 from resume.frames import frame_at
 from resume.points import is_whole
 from resume.reentry.wrappers import Invocation, wrapper
-from resume.settings import Settings, check_settings
+from resume.settings import Settings, check_settings, is_switched_off
 from resume.sources import why_restart
 from resume.standing import Generation
 from resume.store import find_folder
@@ -224,7 +224,7 @@ class Beginning:
     def decorate(self, function: F) -> F:
         """Return what takes the place of *function*."""
         given: Any = function
-        if is_whole() or _is_switched_off():
+        if is_whole() or is_switched_off():
             return function
         if isinstance(given, (staticmethod, classmethod)):
             return cast("F", type(given)(self.decorate(given.__func__)))
@@ -234,7 +234,7 @@ class Beginning:
         self, function: FunctionType, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Invocation | None:
         """Begin a call that no other one waits for: go on with it, if it was cut short."""
-        if _is_switched_off() or _is_left_alone(function):
+        if is_switched_off() or _is_left_alone(function):
             return None
         arguments = arguments_of(function, args, kwargs)
         if arguments is None:
@@ -317,10 +317,6 @@ class Beginning:
             execution.start_anew(why)
             return None
         return generation
-
-
-def _is_switched_off() -> bool:
-    return os.environ.get("RESUME_DISABLE", "") not in ("", "0")
 
 
 def _is_left_alone(function: FunctionType) -> bool:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
+import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import Executor
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
@@ -15,7 +19,7 @@ from resume import notices
 from resume.call import fill_name
 from resume.errors import ConfigError, SweepError
 from resume.frames import frame_at
-from resume.settings import check_settings
+from resume.settings import check_settings, is_switched_off
 from resume.store import encode_name, find_folder
 from resume.sweep import payload, source
 from resume.sweep.keys import shown
@@ -32,6 +36,9 @@ _CHANGES = ("refuse", "continue")
 
 class ResumableSweep:
     """Many independent items: a relaunch replays those that are finished, and runs only the rest.
+
+    Under `RESUME_DISABLE=1` no log is read or kept: all items are pending, and the results are gone
+    with the program.
 
     Args:
         items: What is to be done, in order; any objects. They are kept in memory, results are not.
@@ -86,16 +93,21 @@ class ResumableSweep:
         copied_to = None if snapshot_dir is None else _snapshot_folder(snapshot_dir)
         notices.install()
         self.name = _name(name, checkpoint_path)
+        self._is_off = is_switched_off()
         self.path, inside = _place(self.name, checkpoint_path, folder)
+        if self._is_off:
+            self.path, inside = _scratch(), None
         self._ledger = Ledger(
             self.name,
             list(items),
             key,
             self.path,
             inside,
-            in_batches=durable == "batch",
+            in_batches=durable == "batch" or self._is_off,
             trust=trust,
         )
+        if self._is_off:
+            weakref.finalize(self._ledger, _remove_scratch, self.path.parent, os.getpid())
         if clean:
             self._ledger.set_aside()
         if begun_at is not None:
@@ -242,6 +254,8 @@ class ResumableSweep:
             requeue=requeue,
             exit_code=exit_code,
         )
+        if self._is_off:
+            settings = replace(settings, signals=(), deadline=None)
         launch = Launch(
             self._ledger,
             function,
@@ -336,6 +350,16 @@ def _name(given: str | None, checkpoint_path: str | os.PathLike[str] | None) -> 
     script = getattr(sys.modules.get("__main__"), "__file__", None)
     default = Path(checkpoint_path or script or "sweep").stem
     return default if given is None else fill_name(given, default, {})
+
+
+def _scratch() -> Path:
+    """A log of its own, which goes with the program: results may be more than the memory holds."""
+    return Path(tempfile.mkdtemp(prefix="resume-sweep-")) / LOG_NAME
+
+
+def _remove_scratch(folder: Path, maker: int) -> None:
+    if os.getpid() == maker:  # in a forked child, it is the parent's
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _place(
