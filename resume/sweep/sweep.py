@@ -37,8 +37,8 @@ _CHANGES = ("refuse", "continue")
 class ResumableSweep:
     """Many independent items: a relaunch replays those that are finished, and runs only the rest.
 
-    Under `RESUME_DISABLE=1` no log is read or kept: all items are pending, and the results are gone
-    with the program.
+    Under `RESUME_DISABLE=1` no log is read or kept, here or elsewhere: all items are pending, and
+    the results are gone with the program.
 
     Args:
         items: What is to be done, in order; any objects. They are kept in memory, results are not.
@@ -97,6 +97,7 @@ class ResumableSweep:
         self.path, inside = _place(self.name, checkpoint_path, folder)
         if self._is_off:
             self.path, inside = _scratch(), None
+            begun_at = copied_to = None
         self._ledger = Ledger(
             self.name,
             list(items),

@@ -61,6 +61,19 @@ def test_nothing_is_read_or_kept(monkeypatch, options, executor):
     assert list(ResumableSweep(range(4), **options).completed) == ["recorded before"]
 
 
+def test_no_log_elsewhere_is_taken_in_or_made(monkeypatch, tmp_path):
+    monkeypatch.setenv("RESUME_DISABLE", "0")
+    with ResumableSweep(range(2), name="there", snapshot_dir="copy") as sweep:
+        sweep.record(0, "recorded there")
+    before = files()
+
+    monkeypatch.setenv("RESUME_DISABLE", "1")
+    sweep = ResumableSweep(range(2), name="there", resume_from="copy", snapshot_dir=tmp_path / "no")
+
+    assert sweep.map(square) == [0, 1]
+    assert files() == before
+
+
 def test_each_launch_works_on_all():
     """There is nothing by which they could divide the items."""
     one, other = ResumableSweep(range(3), name="s"), ResumableSweep(range(3), name="s")
