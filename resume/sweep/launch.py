@@ -227,22 +227,19 @@ class Launch:
                 future = self._done.get(timeout=wait_s)
             except Empty:
                 return
-            broken = self._settle(pool, future)
+            broken = self._settle(future)
             if broken is not None and not self._running:
                 self._renew(pool, broken)
             wait_s = 0.0
 
-    def _settle(self, pool: Pool, future: Any) -> BaseException | None:
+    def _settle(self, future: Any) -> BaseException | None:
         """Record what came of an item; returns the error where the pool of others is broken."""
         given = self._running.pop(future)
         try:
-            broken = self._settled(given, future)
+            return self._settled(given, future)
         finally:
             if given.lane is not None:
                 pools.end(given.lane)
-        if broken is not None:
-            pool.end_broken()
-        return broken
 
     def _settled(self, given: Given, future: Any) -> BaseException | None:
         place = given.place
@@ -326,7 +323,7 @@ class Launch:
                 future = self._done.get(timeout=max(0.0, until - monotonic()))
             except Empty:
                 break
-            self._settle(pool, future)
+            self._settle(future)
         if self._running:
             notices.say(
                 "⚠ %s: %d items still run; their results are lost, and a rerun works on them%s",

@@ -44,6 +44,7 @@ class Pool:
             self._make = lambda: _settled(_checked(given()), signals)
             self.executor = self._make()
             self._is_ours = True
+        _let_end(self.executor)
 
     @property
     def width(self) -> int:
@@ -73,6 +74,7 @@ class Pool:
             end(self.executor)
         self.executor = self._make()
         self._is_ours = True
+        _let_end(self.executor)
         return True
 
     def lane(self) -> Executor | None:
@@ -80,12 +82,11 @@ class Pool:
 
         Then the item is to be given to the executor when nothing else is in it.
         """
-        return _like(self.executor, self._signals, workers=1) if self.crosses else None
-
-    def end_broken(self) -> None:
-        """Stop the workers of a broken pool: it sends them SIGTERM, which ends none of ours."""
-        if self.crosses:
-            _kill(_workers_of(self.executor))
+        if not self.crosses:
+            return None
+        made = _like(self.executor, self._signals, workers=1)
+        _let_end(made)
+        return made
 
     def close(self, *, at_once: bool) -> None:
         """End what is ours; *at_once*: without waiting for what runs."""
@@ -132,7 +133,7 @@ def _like(pool: Any, signals: tuple[int, ...], workers: int | None = None) -> Pr
         _, _, initializer, initargs = initargs
     return ProcessPoolExecutor(
         workers or getattr(pool, "_max_workers", None) or os.cpu_count(),
-        mp_context=getattr(pool, "_mp_context", None),
+        mp_context=_plain(getattr(pool, "_mp_context", None)),
         initializer=_begin,
         initargs=(os.getpid(), signals, initializer, initargs),
         **_most_tasks(pool),
@@ -149,6 +150,43 @@ def _begin(
     settle_in(maker, signals)
     if initializer is not None:
         initializer(*initargs)
+
+
+class _Ending:
+    """A context of `multiprocessing` of whose processes `terminate` ends each, whatever it hears.
+
+    A broken pool sends SIGTERM to the workers that are left, and waits for their end with a lock
+    held that `submit` takes. But ours leave SIGTERM to the parent: a scheduler sends it to all.
+
+    Args:
+        context: What the processes are made by.
+    """
+
+    def __init__(self, context: Any) -> None:
+        self.context = context
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.context, name)
+
+    def Process(self, *args: Any, **kwargs: Any) -> Any:  # noqa: N802 - the name is multiprocessing's
+        """A process that is made as ever."""
+        made = self.context.Process(*args, **kwargs)
+        made.terminate = made.kill
+        return made
+
+
+def _let_end(executor: Any) -> None:
+    """Let a pool of processes end its workers where it breaks."""
+    context = getattr(executor, "_mp_context", None)
+    if isinstance(executor, ProcessPoolExecutor) and context is not None:
+        pool: Any = executor
+        pool._mp_context = _Ending(_plain(context))  # noqa: SLF001 - made of it are its workers
+        for worker in _workers_of(executor):
+            worker.terminate = worker.kill
+
+
+def _plain(context: Any) -> Any:
+    return context.context if isinstance(context, _Ending) else context
 
 
 def _most_tasks(pool: Any) -> dict[str, int]:

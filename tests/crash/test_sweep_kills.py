@@ -183,6 +183,42 @@ if __name__ == "__main__":
     wait_for_orphans_of(tmp_path)
 
 
+@pytest.mark.parametrize("made", ["ProcessPoolExecutor(2)", "lambda: ProcessPoolExecutor(2)"])
+def test_a_worker_that_dies_holds_up_nothing_while_another_has_long_work(tmp_path, made):
+    """The broken pool waits for the end of the other, which leaves SIGTERM to the parent."""
+    (tmp_path / "program.py").write_text(f"""
+import os, time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from resume import ResumableSweep
+
+def work(item):
+    first = Path(f"first {{item}}")
+    if first.exists():
+        return item
+    first.touch()
+    while not Path("first long").exists():
+        time.sleep(0.001)
+    if item == "long":
+        time.sleep(600)
+    os.kill(os.getpid(), 9)
+
+if __name__ == "__main__":
+    sweep = ResumableSweep(["long", "deadly"], checkpoint_path="grid")
+    print(list(sweep.map(work, {made}, progress=False)), flush=True)
+""")
+    ended = subprocess.run(
+        [sys.executable, "program.py"],
+        cwd=tmp_path,
+        env=compiled(),
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert ended.stdout == "['long', 'deadly']\n", ended.stderr
+    wait_for_orphans_of(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("items", "kills"), [(100, 3), pytest.param(500, 30, marks=pytest.mark.slow)]
 )
