@@ -6,8 +6,8 @@ import json
 import os
 import time
 from array import array
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +153,7 @@ class Ledger:
         Raises:
             StoreError: The disk refused.
         """
-        with self._recording():
+        with self.writing():
             if self.is_done(place):
                 return False
             types = f',"types":{packed.types}' if packed.types else ""
@@ -165,6 +165,7 @@ class Ledger:
             else:
                 told = json.dumps(self._log.store(packed.data))
                 self._append(place, f'"stored":{told},"form":"{packed.form}"{types}', DONE, seconds)
+        self._copy()
         if not self._left:
             self.end_launch()
         return True
@@ -175,9 +176,10 @@ class Ledger:
         Raises:
             StoreError: The disk refused.
         """
-        with self._recording():
+        with self.writing():
             if not self.is_done(place):
                 self._append(place, f'"error":{json.dumps(why)}', FAILED, seconds)
+        self._copy()
 
     def keep_kill(self, place: int) -> int:
         """Record that an item killed its worker once more; how often it has.
@@ -185,11 +187,12 @@ class Ledger:
         Raises:
             StoreError: The disk refused.
         """
-        with self._recording():
+        with self.writing():
             kills = self._kills[place] = self._kills.get(place, 0) + 1
             state = ASIDE if kills >= MOST_KILLS else PENDING
             if not self.is_done(place):
                 self._append(place, f'"killed":{kills}', state, None)
+        self._copy()
         return kills
 
     def retry(self, chosen: Sequence[int]) -> None:
@@ -198,11 +201,12 @@ class Ledger:
         Raises:
             StoreError: The disk refused.
         """
-        with self._recording():
+        with self.writing():
             for place in chosen:
                 self._left += self.is_done(place)
                 self._kills.pop(place, None)
                 self._append(place, '"retry":1', PENDING, None)
+        self._copy()
 
     def writing(self) -> AbstractContextManager[None]:
         """Hold the log: what others recorded has been read, and nobody records meanwhile."""
@@ -210,11 +214,8 @@ class Ledger:
             files.ensure_folder(Disk(), self._folder)
         return self._log.writing()
 
-    @contextmanager
-    def _recording(self) -> Iterator[None]:
-        """`writing`; the copy elsewhere follows as soon as what was written is on the disk."""
-        with self.writing():
-            yield
+    def _copy(self) -> None:
+        """Let the copy elsewhere follow, as soon as what was written is on the disk."""
         if self._mirror is not None and self._log.is_synced:
             self._mirror.follow()
 

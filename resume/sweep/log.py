@@ -26,7 +26,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -199,20 +199,16 @@ class Log:
 
     # --- writing -------------------------------------------------------------------------------
 
-    @contextmanager
-    def writing(self) -> Iterator[None]:
+    def writing(self) -> AbstractContextManager[None]:
         """Hold the log: what others appended has been read, and nobody else appends meanwhile.
 
         Raises:
             IntegrityError, SchemaVersionError, StoreError: As for `refresh`.
         """
-        with self.held():
-            if not self.exists:
-                self._begin()
-            yield
+        return self.held(begins=True)
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self, *, begins: bool = False) -> Iterator[None]:
         """As `writing`, but no log is begun where there is none: its file is empty.
 
         Raises:
@@ -220,9 +216,15 @@ class Log:
         """
         with self._guard, telling(f"write {self.path}"):
             self._opened(make=True)
-            with self._locked():
-                self._read_new(mend=True)
-                yield
+            while True:
+                with self._locked():
+                    if is_in_place(self._descriptor, self.path):
+                        self._read_new(mend=True)
+                        if begins and not self.exists:
+                            self._begin()
+                        yield
+                        return
+                    self._follow()
 
     def append(self, text: bytes) -> int:
         """Add one line, inside `writing`, and wait for the disk; returns where it begins.
@@ -326,15 +328,8 @@ class Log:
             self._beside = os.open(beside(self.path), flags, files.FILE_MODE)
         return self._beside
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Hold the lock of the file that has the log's name now."""
-        while True:
-            with locking.locked(self._descriptor, self.path, self._disk):
-                if is_in_place(self._descriptor, self.path):
-                    yield
-                    return
-                self._follow()
+    def _locked(self) -> AbstractContextManager[None]:
+        return locking.locked(self._descriptor, self.path, self._disk)
 
     def _follow(self) -> None:
         """Go on in the file that took the place of the open one, if it begins with all of that.
@@ -362,6 +357,8 @@ class Log:
         )
 
     def _read_new(self, *, mend: bool = False) -> None:
+        if not mend and not is_in_place(self._descriptor, self.path):  # else it was looked at
+            self._follow()
         size = self._size_now()
         if size == self.size:
             return
@@ -377,8 +374,6 @@ class Log:
             self._cut_off()
 
     def _size_now(self) -> int:
-        if not is_in_place(self._descriptor, self.path):
-            self._follow()
         size = os.fstat(self._descriptor).st_size
         if size < self.size:
             raise IntegrityError(
