@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -90,7 +88,7 @@ def _scheme_of(text: str) -> str | None:
 
 
 def _path_of(url: str) -> str:
-    from urllib.parse import urlsplit  # noqa: PLC0415 - few sweeps have a source with an address
+    from urllib.parse import urlsplit  # noqa: PLC0415 - few sweeps have a source
     from urllib.request import url2pathname  # noqa: PLC0415
 
     parts = urlsplit(url)
@@ -113,6 +111,8 @@ def opened(given: str, inside: Sequence[str]) -> Iterator[Source | None]:
     Raises:
         StoreError: Whether there is one cannot be told: it does not answer, or may not be read.
     """
+    import tempfile  # noqa: PLC0415 - few sweeps have a source
+
     with tempfile.TemporaryDirectory(prefix="resume-") as scratch:
         find = _in_files if _scheme_of(given) is None else _at_address
         yield find(given, inside, Path(scratch))
@@ -144,6 +144,8 @@ def _found(path: Path, copy: Path) -> Source:
 
 
 def _copied(path: Path, copy: Path) -> bool:
+    import shutil  # noqa: PLC0415 - as above
+
     try:
         shutil.copyfile(path, copy)
     except FileNotFoundError:
