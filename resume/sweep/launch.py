@@ -42,6 +42,8 @@ POLL_S = 1.0
 _WAIT_S = 0.2
 _FRUITLESS = 8
 """So many items in a row that kill their worker, and none that does not: it is not the items."""
+_MOST_LOSSES = 3
+"""So often an item is given out for which the executor has an error of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ class Launch:
         """Items that other launches have claimed."""
         self._looked_at = monotonic()
         self._failures: Counter[int] = Counter()
+        self._losses: Counter[int] = Counter()
         self._killers: set[int] = set()
         """Items that killed their worker since one last did not."""
         self._running: dict[Any, Given] = {}
@@ -209,7 +212,7 @@ class Launch:
         lane = pool.lane() if alone else None
         item = self._ledger.items[place]
         try:
-            future = (lane or pool.executor).submit(task.of(self._ledger.key(place)), item)
+            future = pool.submit(task.of(self._ledger.key(place)), item, lane)
         except BrokenExecutor as why:
             self._suspects.append(place)
             if not self._running:
@@ -251,9 +254,9 @@ class Launch:
             else:
                 self._suspects.append(place)
             return why if given.lane is None else None
-        except (CancelledError, KeyboardInterrupt) as why:
+        except KeyboardInterrupt as why:
             self._claims.give_back(self._ledger.key(place))  # it stays pending
-            if self._leaving.is_refused and isinstance(why, KeyboardInterrupt):
+            if self._leaving.is_refused:
                 self._error = self._error or why  # it has answered a signal in this thread
         except Preempted as why:
             self._claims.give_back(self._ledger.key(place))
@@ -262,11 +265,32 @@ class Launch:
             if type(why).__name__ in pools.KILLED:
                 self._killed(place)
             else:
-                error = why if self._raises else None
-                self._keep(place, Outcome(0.0, None, describe(why), error))
+                self._lost(place, why)
         else:
             self._keep(place, outcome)
+        finally:
+            del future  # an error that it holds holds this frame
         return None
+
+    def _lost(self, place: int, why: BaseException) -> None:
+        """Give an item out again of which the executor has no outcome: its network may be at fault.
+
+        Where we cancelled it, for the launch ends, nothing is given out any more.
+        """
+        self._losses[place] += 1
+        if self._losses[place] < _MOST_LOSSES:
+            self._again.append(place)
+            return
+        if isinstance(why, CancelledError):
+            key = self._ledger.key(place)
+            notices.warn(
+                f"the executor has cancelled {key!r} of the sweep {self._ledger.name!r} "
+                f"{_MOST_LOSSES} times. It stays pending; the next launch works on it."
+            )
+            self._claims.give_back(key)
+            return
+        error = why if self._raises else None
+        self._keep(place, Outcome(0.0, None, describe(why), error))
 
     def _renew(self, pool: Pool, why: BaseException) -> None:
         if not pool.renew():

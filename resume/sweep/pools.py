@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from resume.errors import ConfigError
-from resume.sweep.work import settle_in
+from resume.sweep.work import Outcome, Task, settle_in
+
+if TYPE_CHECKING:
+    from resume.sweep.on_dask import DaskCluster
 
 _UNKNOWN_WIDTH = 64
 KILLED = frozenset({"KilledWorker", "WorkerCrashedError", "NodeDiedError"})
@@ -36,6 +39,7 @@ class Pool:
         self._signals = signals
         self._make: Callable[[], Executor] | None = None
         self._is_ours = False
+        self._dask: DaskCluster | None = None
         if isinstance(given, Executor) or not callable(given):
             self.executor = _checked(given)
             if isinstance(given, ProcessPoolExecutor):
@@ -44,11 +48,21 @@ class Pool:
             self._make = lambda: _settled(_checked(given()), signals)
             self.executor = self._make()
             self._is_ours = True
+        self._meet()
+
+    def _meet(self) -> None:
         _let_end(self.executor)
+        self._dask = None
+        if hasattr(self.executor, "_client"):
+            from resume.sweep import on_dask  # noqa: PLC0415 - it imports asyncio
+
+            self._dask = on_dask.cluster_of(self.executor)
 
     @property
     def width(self) -> int:
         """Items that are given out at once: one for each worker, and one that waits."""
+        if self._dask is not None:  # each worker of Dask has one that waits
+            return max(1, 2 * self._dask.threads()) + 1
         return _workers(self.executor) + 1
 
     @property
@@ -74,8 +88,19 @@ class Pool:
             end(self.executor)
         self.executor = self._make()
         self._is_ours = True
-        _let_end(self.executor)
+        self._meet()
         return True
+
+    def submit(self, task: Task, item: Any, lane: Executor | None = None) -> Future[Outcome]:
+        """Give an item out, to all workers or to those of *lane*.
+
+        Raises:
+            BrokenExecutor: Nothing can be given to it any more.
+            Exception: What the executor says of an item that cannot be sent.
+        """
+        if self._dask is not None:
+            return self._dask.submit(task, item)
+        return (lane or self.executor).submit(task, item)
 
     def lane(self) -> Executor | None:
         """A pool for one item that may kill its worker, to be ended by `end`; None: none is made.
@@ -111,9 +136,6 @@ def _workers(executor: Any) -> int:
     workers = getattr(executor, "_max_workers", None)
     if isinstance(workers, int) and workers > 0:
         return workers
-    client: Any = getattr(executor, "_client", None)  # of Dask: its workers come and go
-    if callable(getattr(client, "nthreads", None)):
-        return max(1, 2 * int(sum(client.nthreads().values())))
     return _UNKNOWN_WIDTH
 
 
