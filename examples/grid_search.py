@@ -25,11 +25,15 @@ def two_processes():
     return ProcessPoolExecutor(2)
 
 
-if __name__ == "__main__":
+def search(executor):
     count = int(sys.argv[1]) if sys.argv[1:] else 400
     sweep = ResumableSweep([dict(zip(NAMES, each)) for each in GRID][:count], name="trees")
-    sweep.map(score, two_processes)  # another pool can be made when a worker dies
+    sweep.map(score, executor)
     ranked = sorted(sweep.pairs(), key=lambda pair: -pair[1])
     for parameters, accuracy in ranked[:3]:
         print(f"{accuracy:.2%} {parameters}")
     print(f"{len(sweep.completed)} of {len(sweep)}, mean {sum(sweep.completed) / len(sweep):.6f}")
+
+
+if __name__ == "__main__":
+    search(two_processes)  # it makes another pool when a worker dies

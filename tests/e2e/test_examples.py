@@ -19,13 +19,22 @@ SIZES = {
     "module_script": "80",
     "word_count": "250",
     "grid_search": "60",
+    "grid_on_dask": "60",
+    "grid_on_ray": "60",
 }
 """The argument that makes each one run for about half a second or more beyond its imports."""
-MARKS = {"torch_training": [], "grid_search": pytest.mark.slow}
+MARKS = {
+    "torch_training": [],
+    "grid_search": pytest.mark.slow,
+    "grid_on_dask": pytest.mark.slow,
+    "grid_on_ray": [pytest.mark.slow, pytest.mark.timeout(1800)],  # it takes long to start
+}
 NEEDS = {
     "digits_sgd": ["sklearn"],
     "torch_training": ["torch", "sklearn"],
     "grid_search": ["sklearn"],
+    "grid_on_dask": ["sklearn", "distributed"],
+    "grid_on_ray": ["sklearn", "ray"],
 }
 
 
