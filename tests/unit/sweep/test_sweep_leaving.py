@@ -490,3 +490,38 @@ def sends_to_itself(n):
         os._exit(0)
     os.kill(child, signal.SIGTERM)
     return True, -os.WTERMSIG(os.waitpid(child, 0)[1])
+
+
+def test_a_broken_pool_works_on_nothing_any_more(tmp_path):
+    """Its end sends SIGTERM, which workers leave to the launch; and what they had runs again."""
+    items = [str(tmp_path / "long"), str(tmp_path / "dies")]
+    with ProcessPoolExecutor(2) as pool:
+        assert sweep_of(items).map(alone_or_dies, pool) == ["the first has ended", "dies"]
+
+
+def alone_or_dies(path):
+    """Of two at once, one kills its worker; the other is begun twice."""
+    folder, name = os.path.split(path)
+    long = os.path.join(folder, "long")
+    if name == "dies":
+        wait_for(lambda: os.path.exists(long) and open(long).read().endswith("\n"))
+        if not os.path.exists(path):
+            open(path, "x").close()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return name
+    if not os.path.exists(path):
+        with open(path, "w") as out:
+            out.write(f"{os.getpid()}\n")
+        time.sleep(PATIENCE_S)
+    with open(path) as told:
+        first = int(told.read())
+    wait_for(lambda: not is_running(first))
+    return "the first has ended"
+
+
+def is_running(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
