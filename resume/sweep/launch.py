@@ -329,7 +329,7 @@ class Launch:
 
     def _wind_up(self, pool: Pool) -> None:
         """Give nothing out any more; record what ends within the grace."""
-        for future in list(self._running):
+        for future in list(self._running) if pool.knows_running else ():
             future.cancel()
         rest = sum(not future.done() for future in self._running)
         if rest:

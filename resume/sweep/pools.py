@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +69,11 @@ class Pool:
     def crosses(self) -> bool:
         """Whether it is the standard library's pool of processes, of which we can make more."""
         return isinstance(self.executor, ProcessPoolExecutor)
+
+    @property
+    def knows_running(self) -> bool:
+        """Whether its futures tell what runs; those of Dask can be cancelled in the middle."""
+        return isinstance(self.executor, (ProcessPoolExecutor, ThreadPoolExecutor))
 
     @property
     def can_stop(self) -> bool:

@@ -163,6 +163,42 @@ def test_what_runs_elsewhere_is_waited_for(number, caplog):
     assert "stopping; waiting" not in caplog.text  # it is said once
 
 
+class Cluster:
+    """Its futures do not tell what runs, as those of Dask; and what is cancelled is lost."""
+
+    _max_workers = 2
+
+    def __init__(self, pool):
+        self._pool = pool
+
+    def submit(self, function, item):
+        told = Future()
+
+        def tell(future):
+            if not told.cancelled():
+                told.set_result(future.result())
+
+        self._pool.submit(function, item).add_done_callback(tell)
+        return told
+
+
+def test_what_runs_on_a_cluster_is_waited_for():
+    """And what waits in its queue is not begun."""
+    work = Gated(begun=2)
+
+    def answer():
+        press()
+        wait_for(lambda: len(os.listdir("grid.sweep.jsonl.claims")) > 3)  # it winds up
+        work.gate.set()
+
+    work._then = answer
+    with work, Threads(2) as pool, pytest.raises(KeyboardInterrupt):
+        sweep_of().map(work, Cluster(pool), grace="2m")
+
+    assert len(work.begun) == 2
+    assert list(sweep_of().completed) == sorted(work.begun)
+
+
 def test_a_second_ctrl_c_waits_for_nothing(caplog):
     """What runs is lost, and a rerun works on it."""
 
