@@ -340,6 +340,20 @@ def test_a_copy_whose_results_the_log_has_taken_in_is_replaced():
     assert again.completed[3] == 4
 
 
+def test_switched_off_a_sweep_reads_and_writes_no_copy(monkeypatch):
+    with sweep_of() as sweep:
+        sweep.record("a", 1)
+    before = {path: path.read_bytes() for path in COPY.parent.iterdir()}
+    monkeypatch.setenv("RESUME_DISABLE", "1")
+
+    with elsewhere() as off, sweep_of() as other:
+        assert off.pending == other.pending == list("abcdef")
+        off.record("b", 2)
+        other.record("c", 3)
+
+    assert before == {path: path.read_bytes() for path in COPY.parent.iterdir()}
+
+
 # --- whose copy it is -----------------------------------------------------------------------------
 
 
