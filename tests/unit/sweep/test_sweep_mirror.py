@@ -238,6 +238,33 @@ def test_a_torn_copy_is_mended(cut):
     check_equal()
 
 
+def test_a_tail_of_zeros_in_the_copy_is_mended():
+    """What a file system leaves where a power cut came between the length and the bytes."""
+    with sweep_of() as sweep:
+        sweep.record("a", 1)
+    with COPY.open("ab") as out:
+        out.write(bytes(5000))
+
+    with sweep_of() as sweep:
+        sweep.record("b", 2)
+
+    check_equal()
+
+
+def test_a_copy_that_somebody_put_in_its_place_is_compared_in_full():
+    """While the sweep runs; its last line is the right one."""
+    sweep = sweep_of()
+    for item in "abc":
+        sweep.record(item, 1)
+    Path("new").write_bytes(COPY.read_bytes().replace(b'"a"', b'"X"'))
+    os.replace("new", COPY)
+
+    with pytest.warns(ResumeWarning, match="line 2 is not what was written.*A new copy is made"):
+        sweep.record("d", 1)
+
+    check_equal()
+
+
 def test_what_another_launch_has_copied_is_passed_over():
     """Two launches on one log: each brings what it knows of, and nothing twice."""
     one, other = sweep_of(), sweep_of()
@@ -260,14 +287,27 @@ def test_a_launch_that_knows_less_leaves_the_copy_ahead():
     check_equal()
 
 
+class ToldDisk(Disk):
+    """Tells that somebody is about to wait for a lock."""
+
+    def __init__(self):
+        self.waits = threading.Event()
+
+    def wait_for_lock(self, descriptor):
+        self.waits.set()
+        super().wait_for_lock(descriptor)
+
+
 def test_who_waits_for_a_copy_that_is_replaced_goes_on_in_the_new_one():
     fcntl = pytest.importorskip("fcntl")
     sweep = sweep_of()
     sweep.record("a", 1)
+    disk = sweep._ledger._mirror._disk = ToldDisk()
     waiting = threading.Thread(target=sweep.record, args=("b", 2))
     with COPY.open("rb") as old:
         fcntl.flock(old, fcntl.LOCK_EX)
         waiting.start()
+        assert disk.waits.wait(60)
         shutil.copy(COPY, "new")
         os.replace("new", COPY)
     waiting.join(60)

@@ -10,6 +10,7 @@ import pytest
 from mortal_disk import Died, MortalDisk
 
 from resume.sweep import ResumableSweep
+from resume.sweep.sheet import Sheet
 
 LOG, COPY = Path("grid.sweep.jsonl"), Path("copies/grid/sweep.jsonl")
 LARGE = "x" * 50_000
@@ -98,3 +99,25 @@ def test_dying_at_any_step_of_a_new_copy_leaves_the_old_or_the_new():
         assert found in (old, {**old, "c": [3], "d": 4})
 
     assert die_at_every_step(make, check) >= 4
+
+
+def test_dying_at_any_step_of_a_shorter_copy_leaves_no_word_of_a_longer_one():
+    """The old manifest tells how long the old copy was: beside the new one, it would be damage."""
+
+    def make(disk):
+        with sweep_of() as sweep:
+            sweep.record("a", 1)
+        shutil.copytree("copies", "away")
+        with sweep_of() as sweep:
+            for _ in range(20):
+                sweep._ledger.keep_failure(1, {"type": "E", "text": "oh", "traceback": ""}, None)
+        with sweep_of("other/grid", resume_from="away", snapshot_dir=None) as other:
+            other.record("b", 2)
+        with sweep_of("other/grid") as other:
+            other._ledger._mirror._disk = disk
+            other.record("c", [3])
+
+    def check(steps):
+        assert Sheet(COPY).read().counts()["done"] in (1, 3)
+
+    assert die_at_every_step(make, check) >= 3
