@@ -87,9 +87,9 @@ def test_dying_at_any_step_of_a_new_copy_leaves_the_old_or_the_new():
             sweep.record("b", RESULTS["b"])
         with sweep_of("other/grid", resume_from="away", snapshot_dir=None) as other:
             other.record("c", [3])
-        with sweep_of("other/grid", resume_from="copies") as other:
-            other._ledger._mirror._disk = disk
-            other.record("d", 4)
+        other = sweep_of("other/grid", resume_from="copies")
+        other._ledger._mirror._disk = disk
+        other.record("d", 4)  # and not closed: the dead do nothing more
 
     def check(steps):
         with warnings.catch_warnings():
@@ -113,9 +113,9 @@ def test_dying_at_any_step_of_a_shorter_copy_leaves_no_word_of_a_longer_one():
                 sweep._ledger.keep_failure(1, {"type": "E", "text": "oh", "traceback": ""}, None)
         with sweep_of("other/grid", resume_from="away", snapshot_dir=None) as other:
             other.record("b", 2)
-        with sweep_of("other/grid") as other:
-            other._ledger._mirror._disk = disk
-            other.record("c", [3])
+        other = sweep_of("other/grid")
+        other._ledger._mirror._disk = disk
+        other.record("c", [3])
 
     def check(steps):
         assert Sheet(COPY).read().counts()["done"] in (1, 3)
