@@ -97,7 +97,7 @@ def take_in(
             _refuse_pickles(source, theirs, news)
         return news, theirs
 
-    news, _ = look()
+    news, theirs = look()
     if news.torn:
         notices.warn(
             f"{source.shown}: the last line ({news.torn} bytes) was torn by a crash, or is still "
@@ -105,6 +105,7 @@ def take_in(
         )
     if not news.rows:
         return
+    _tell_lost_end(source, theirs)
     if any(kind == "s" for _, kind, _ in news.rows):
         source.bring_results()
     log = Log(ours, new_head(name, 0), lambda _: None)
@@ -119,6 +120,17 @@ def take_in(
     finally:
         log.forget()
     notices.say("the sweep %s: %d results are taken from %s", name, news.results, source.shown)
+
+
+def _tell_lost_end(source: Source, theirs: Log) -> None:
+    """Say so where the manifest beside the source tells of more lines."""
+    try:
+        record.check(source.log, theirs.size)
+    except IntegrityError:
+        notices.warn(
+            f"{source.shown} has lost its end: the manifest beside it tells of more than the "
+            f"{theirs.size} bytes that are left. They are taken in; what is missing runs here"
+        )
 
 
 def _refuse_others(source: Source, news: News, known: Container[str]) -> None:

@@ -314,6 +314,19 @@ def test_a_torn_line_that_is_whole_here_is_not_spoken_of():
         assert here().completed == [1, 2]
 
 
+def test_a_source_that_lost_its_end_is_told():
+    """All lines that are left are whole, and the manifest knows of more."""
+    with there() as sweep:
+        sweep.record("a", 1)
+        sweep.record("b", 2)
+    THERE.write_bytes(b"".join(THERE.read_bytes().splitlines(keepends=True)[:-1]))
+
+    with pytest.warns(ResumeWarning, match="there.* has lost its end.*what is missing runs here"):
+        sweep = here()
+
+    assert sweep.completed == [1]
+
+
 @pytest.mark.parametrize("data", [b"", b'{"sweep":1,"na'], ids=["empty", "torn head"])
 @pytest.mark.filterwarnings("ignore:.*torn by a crash")
 def test_a_source_without_a_whole_line_holds_nothing(data):
