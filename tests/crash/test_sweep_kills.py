@@ -111,6 +111,12 @@ def check_whole(folder, items, how):
     """Run to the end: every item is in the log exactly once, with its result."""
     launch = begin(folder, items, how)
     assert end(launch) == 0, (folder / "stderr").read_text()[-3000:]
+    check_log(folder, items)
+    wait_for_orphans_of(folder)
+
+
+def check_log(folder, items):
+    """Every item is recorded exactly once, with its result, and none is set aside."""
     sweep = ResumableSweep(range(items), checkpoint_path=folder / "grid")
     assert [f for f in sweep.failed if f.is_set_aside] == []
     assert list(sweep.completed) == [expected(n) for n in range(items)]
@@ -118,7 +124,6 @@ def check_whole(folder, items, how):
     counts = Counter(line["key"] for line in lines if "result" in line or "pickle" in line)
     assert counts == {str(n): 1 for n in range(items)}
     assert not (folder / "grid.sweep.jsonl.claims").exists()
-    wait_for_orphans_of(folder)
 
 
 def wait_for_orphans_of(folder):
