@@ -26,8 +26,8 @@ SIZES = {
 MARKS = {
     "torch_training": [],
     "grid_search": pytest.mark.slow,
-    "grid_on_dask": pytest.mark.slow,
-    "grid_on_ray": [pytest.mark.slow, pytest.mark.timeout(1800)],  # it takes long to start
+    "grid_on_dask": [pytest.mark.slow, pytest.mark.timeout(1800)],  # both take long to start
+    "grid_on_ray": [pytest.mark.slow, pytest.mark.timeout(1800)],
 }
 NEEDS = {
     "digits_sgd": ["sklearn"],
