@@ -254,7 +254,7 @@ def test_workers_end_with_their_killed_parent(tmp_path):
         "from concurrent.futures import ProcessPoolExecutor\n"
         "from resume import ResumableSweep\n"
         "def work(n):\n"
-        "    print(os.getpid(), flush=True)\n"
+        "    os.write(1, f'{os.getpid()}\\n'.encode())  # in one piece: two write to one pipe\n"
         "    time.sleep(600)\n"
         "if __name__ == '__main__':\n"
         "    ResumableSweep(range(2), name='s').map(work, lambda: ProcessPoolExecutor(2))\n"
