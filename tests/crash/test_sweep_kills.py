@@ -30,10 +30,13 @@ def work(n):
         time.sleep(0.01)
     return [n, (n / 7, "x" * (n % 50))]
 
+def four_processes():
+    return ProcessPoolExecutor(4)
+
 if __name__ == "__main__":
     sweep = ResumableSweep(range(int(sys.argv[1])), checkpoint_path="grid")
     print("begun", flush=True)
-    sweep.map(work, ProcessPoolExecutor if sys.argv[2] == "processes" else None)
+    sweep.map(work, four_processes if sys.argv[2] == "processes" else None)
 """
 
 
