@@ -33,6 +33,8 @@ from resume.store.files import Disk
 
 STALE_S = 60.0
 """A claim that nobody has touched for longer is taken for that of a dead process."""
+UNSIGNED_S = 10.0
+"""One that is empty for longer, too: its maker was killed between making and signing it."""
 _GUARD = ".over"
 """Behind a claim's name: the claim of who removes it."""
 _VANISHED = frozenset({errno.ENOENT, errno.ESTALE})
@@ -120,19 +122,20 @@ def clear_stale(path: Path, fresh: Path, disk: Disk) -> None:
 
 def _is_stale(path: Path, fresh: Path) -> bool:
     try:
-        touched_at, record = _look(path)
+        found, record = _look(path)
     except OSError as why:
         if why.errno in _VANISHED:
             return False
         raise
-    if fresh.stat().st_mtime - touched_at > STALE_S:
+    silent_s = fresh.stat().st_mtime - found.st_mtime
+    if silent_s > (STALE_S if found.st_size else UNSIGNED_S):
         return True
     return record is not None and not lives(record)
 
 
-def _look(path: Path) -> tuple[float, dict[str, Any] | None]:
+def _look(path: Path) -> tuple[os.stat_result, dict[str, Any] | None]:
     try:
         with path.open("rb") as claim:
-            return os.fstat(claim.fileno()).st_mtime, _told(claim.read())
+            return os.fstat(claim.fileno()), _told(claim.read())
     except PermissionError:  # another user's: for how long it is silent can be seen
-        return path.stat().st_mtime, None
+        return path.stat(), None

@@ -109,14 +109,15 @@ def test_a_claim_elsewhere_counts_while_it_is_touched(claims):
     assert claims.take("a")
 
 
-def test_a_claim_that_says_nothing_counts_for_a_minute(claims):
+@pytest.mark.parametrize(("written", "counts_for_s"), [(b"", 10), (b'{"pid"', 60)])
+def test_a_claim_that_says_nothing_counts_for_a_while(claims, written, counts_for_s):
     """Its maker may be about to write it, or died there."""
     claims.folder.mkdir()
-    claims.path_of("a").touch()
-    assert not claims.take("a")
-    os.utime(claims.path_of("a"), (1, 1))
-
-    assert claims.take("a")
+    claims.path_of("a").write_bytes(written)
+    for age_s in (counts_for_s - 5, counts_for_s + 5):
+        then = time.time() - age_s
+        os.utime(claims.path_of("a"), (then, then))
+        assert claims.take("a") is (age_s > counts_for_s)
 
 
 def test_a_claim_that_another_took_over_is_left_to_it(claims):
