@@ -192,7 +192,7 @@ class _Attempt:
         ]
         values = {**roots, **{name: by_value[name] for name in by_value if name not in roots}}
         for name, value in values.items():
-            self._dump(name, name, value, value)
+            self._dump(name, name, value, value, self.press.pickler.dump)
         for index, anchor in enumerate(self.anchors):
             if anchor.root not in self.failed and anchor.kind not in anchoring.EMPTY:
                 before = len(self.writer.buffers)
@@ -268,20 +268,24 @@ class _Attempt:
     def _dump_contents(self, anchor: anchoring.Anchor) -> None:
         try:
             content = inside.contents(anchor, self.session)
+            is_flat = self.with_sets and inside.is_flat(anchor.kind, content)
         except MemoryError:
             raise
         except Exception as why:  # noqa: BLE001 - the user's code runs here
             self._fail(anchor.root, anchor.path, anchor.thing, why)
             return
-        self._dump(anchor.root, anchor.path, content, anchor.thing)
+        dump = self.press.dump_without_sets if is_flat else self.press.pickler.dump
+        self._dump(anchor.root, anchor.path, content, anchor.thing, dump)
 
-    def _dump(self, name: str, path: str, value: Any, shown: Any) -> None:
+    def _dump(
+        self, name: str, path: str, value: Any, shown: Any, dump: Callable[[Any], None]
+    ) -> None:
         writer = self.writer
         writer.name = name
         before = writer.size + writer.outside
         wrapped = (value,)
         try:
-            self.press.pickler.dump(wrapped)
+            dump(wrapped)
         except MemoryError:
             raise
         except Exception as why:  # noqa: BLE001 - the user's code runs here

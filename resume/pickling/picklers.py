@@ -72,6 +72,15 @@ class Press:
             _unhook(self.pickler)
         return True
 
+    def dump_without_sets(self, thing: Any) -> None:
+        """Let *thing* go through, in which there is no set, without a look for sets."""
+        hook = self.pickler.persistent_id
+        _unhook(self.pickler)
+        try:
+            self.pickler.dump(thing)
+        finally:
+            self.pickler.persistent_id = hook
+
     @property
     def room_bytes(self) -> int:
         """What its memo takes, whether it is used or not."""

@@ -1,4 +1,4 @@
-"""How long a save of many small objects stops the program, against pickle alone."""
+"""What a save of many small objects takes, against pickle alone."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def against_pickle(which):
     }
 
 
-def test_the_pause_of_a_save_of_many_small_objects(report):
+def test_what_a_save_of_many_small_objects_takes(report):
     """A million entries, 100,000 instances: 1.25 times what pickle takes; the first save, 2."""
     state, tries = make(), []
     for which, bound in BOUNDS.items():
