@@ -18,7 +18,7 @@ from time import monotonic
 from types import CodeType, FrameType, FunctionType
 from typing import Any
 
-from resume import notices, rng
+from resume import file_hooks, notices, rng
 from resume.asking import Askable, Asking, Wishes
 from resume.call import Call
 from resume.custom import current_reducers, current_renames
@@ -37,9 +37,9 @@ from resume.reentry.roots import ProgramState
 from resume.reentry.walking import Stack, generator_record, no_other_thread, root_of, walk
 from resume.settings import Settings
 from resume.snapshot import revive
-from resume.standing import Generation, ProgramScenes
+from resume.standing import Generation, ProgramScenes, epoch_of
 from resume.store import is_death
-from resume.tracked import cut_back, marks_of_output
+from resume.tracked import UndoLog, cut_back, marks_of_output
 from resume.triggers import Schedule
 from resume.types import Manifest
 from resume.units import show_seconds
@@ -64,6 +64,7 @@ class Execution(Askable):
         safe_points: Collection[Any] = (),
         entering: Entering | None = None,
         asking: Asking | None = None,
+        undo: UndoLog | None = None,
     ) -> None:
         """Begin with nothing saved.
 
@@ -76,6 +77,7 @@ class Execution(Askable):
             safe_points: Callables by which it asks for a save itself.
             entering: What lets its frames go on, where that was made before.
             asking: What others ask for, where that was made before.
+            undo: Keeps what files held, where they are to be put back.
         """
         self.engine = engine
         self._program, self.settings, self._call = program, settings, call
@@ -96,6 +98,9 @@ class Execution(Askable):
         """What others ask for; a timer looks at the sources."""
         self.is_left = False
         """It was saved to be left, and nothing is saved behind it: a rerun goes on from there."""
+        self._undo = undo
+        self._epochs: dict[int, int] = {}
+        """By generation of this line: which time of the files began with it."""
         self._writes_since: float | None = None
         self._pause_s: float | None = None
         """Of a save whose writer's cost is not known yet."""
@@ -275,8 +280,9 @@ class Execution(Askable):
         stack = self._walk(frame, at_line=at_line)
         self._hear()
         self._writes_since = monotonic()
-        self.engine.save_stack(
-            self._scenes(stack),
+        scenes = self._scenes(stack)
+        number = self.engine.save_stack(
+            scenes,
             self._call,
             trigger=wishes.trigger if wishes else trigger,
             reducers=current_reducers(),
@@ -284,6 +290,9 @@ class Execution(Askable):
             extra=wishes.extra,
             when_done=self._note_durable,
         )
+        if scenes.epoch is not None:
+            self._epochs[number] = scenes.epoch
+            file_hooks.listen(self._undo)
         for name, why in self._state.left_out.items():
             self._say(f"not saved: {name}: {why}. A rerun goes on without it")
 
@@ -340,7 +349,24 @@ class Execution(Askable):
 
     def _scenes(self, stack: Stack) -> ProgramScenes:
         self.engine.origin = replace(self.engine.origin, code=self._code())
-        return ProgramScenes(self._state, stack, marks_of_output())
+        return ProgramScenes(self._state, stack, marks_of_output(), self._begin_epoch())
+
+    def _begin_epoch(self) -> int | None:
+        """From now on files are kept for a restore of the generation that is made now."""
+        if self._undo is None:
+            return None
+        there = self.engine.store.numbers()
+        self._epochs = {number: e for number, e in self._epochs.items() if number in there}
+        try:
+            self._undo.forget_before(min(self._epochs.values(), default=0))
+        except OSError as why:
+            self._say(f"what was kept of files stays in the checkpoint: {why}")
+        if self._undo.failure is not None:
+            self._say(
+                f"what a file held could not be kept ({self._undo.failure}): after a kill it is "
+                "not put back"
+            )
+        return self._undo.begin_epoch()
 
     # -- signals, some of it called by a handler
 
@@ -419,6 +445,7 @@ class Execution(Askable):
             RestoreError: The state cannot be brought back; nothing is saved over it.
         """
         layout = generation.layout
+        self._put_files_back(generation)
         try:
             prepare(layout)
             given = self._given_by(generation)
@@ -444,7 +471,33 @@ class Execution(Askable):
         for name in generation.layout["process"].get("left_out", ()):
             self._say(f"not saved, and not there now: {name}")
         self._entering.take(frames[1:])
+        if generation.epoch is not None:
+            file_hooks.listen(self._undo)
         return self._entering.module_code(frames[0])
+
+    def _put_files_back(self, generation: Generation) -> None:
+        """Make the files what they were at the save.
+
+        Raises:
+            RestoreError: The disk refused.
+        """
+        if self._undo is None or generation.epoch is None:
+            return
+        name = self.engine.name
+        try:
+            undone = self._undo.put_back(generation.epoch)
+        except OSError as why:
+            raise RestoreError(
+                f"generation {generation.manifest.number} of {name!r}: a file that the killed run "
+                f"has changed behind it cannot be put back: {why}. The generation is whole and "
+                "stays: mend that and run again, or start anew with --fresh"
+            ) from why
+        for lost in undone.lost:
+            self._say(lost)
+        if undone:
+            notices.say("%s: files are as they were at the save (%s)", name, undone)
+        found = {one.number: epoch_of(one) for one in self.engine.store.chain()}
+        self._epochs = {number: epoch for number, epoch in found.items() if epoch is not None}
 
     def _frames(self, generation: Generation) -> list[FrameRecord]:
         making = Making(
@@ -497,6 +550,8 @@ class Execution(Askable):
 
     def _end(self, *, died: bool = False) -> None:
         self.is_off = True
+        if self._undo is not None:
+            file_hooks.listen(None)
         try:
             self.engine.close(lambda why: self._say(f"could not save: {why}"), died=died)
         finally:  # a signal that nobody could answer acts now: it must not end the wait above

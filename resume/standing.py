@@ -21,9 +21,16 @@ class ProgramScenes:
     """Of the position: what kind of program it is."""
 
     def __init__(
-        self, state: ProgramState, stack: Stack, output: Iterable[OutputMark] = ()
+        self,
+        state: ProgramState,
+        stack: Stack,
+        output: Iterable[OutputMark] = (),
+        epoch: int | None = None,
     ) -> None:
-        self._state, self._stack, self._output = state, stack, output
+        self._state, self._stack = state, stack
+        self._output = output
+        self.epoch = epoch
+        """Of the files, which begins with this save; None: they are not kept."""
         self._taken = state.take(stack.frames, stack.running)
 
     def without(self, skipped: Sequence[Skipped]) -> None:
@@ -41,6 +48,7 @@ class ProgramScenes:
         program = {
             "layout": self._taken.layout,
             "output": [mark.to_json() for mark in self._output],
+            "epoch": self.epoch,
             "stack": [
                 {"module": one.module, "function": one.qualname, "line": one.line} for one in frames
             ],
@@ -65,3 +73,13 @@ class Generation:
         """How far standard output was."""
         marks = self.manifest.draft.position["program"]["output"]
         return tuple(map(OutputMark.from_json, marks))
+
+    @property
+    def epoch(self) -> int | None:
+        """To which files are put back; None: they are not."""
+        return epoch_of(self.manifest)
+
+
+def epoch_of(manifest: Manifest) -> int | None:
+    """The epoch of files that began with a generation, where one did."""
+    return manifest.draft.position.get("program", {}).get("epoch")  # type: ignore[no-any-return]

@@ -20,7 +20,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "types", "units", "interpreter", "notices", "place", "item"}),
     frozenset({"frames", "rewrite", "pickling", "rng", "triggers", "store", "tracked"})
     | {"call", "custom", "generators", "position", "registry", "results", "settings"}
-    | {"sources"},
+    | {"sources", "file_hooks"},
     # a whole state: what it is, whose it is, and where in its loops
     frozenset({"snapshot", "owner", "loops", "replay", "reentry", "points"}),
     frozenset({"progress", "losses", "standing"}),

@@ -60,6 +60,7 @@ class _Prove(click.Command):
     help="How often, not counting those before the first save.",
 )
 @click.option("--rate", help="Time between two saves (0.5, 5m); default: chosen by the duration.")
+@click.option("--undo-files", is_flag=True, help="Under `resume run --undo-files`.")
 @click.option("--seed", type=int, help="Draws the moments; default: another one each time.")
 @click.option(
     "--stdin",
@@ -119,6 +120,7 @@ def prove(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> None
         folder=folder,
         hash_seed=_hash_seed(plan.seed),
         stdin=options["stdin"] and options["stdin"].absolute(),
+        options=("--undo-files",) if options["undo_files"] else (),
     )
     watching = Watching(plan.kills, quiet=options["as_json"])
     with (

@@ -36,6 +36,8 @@ class Job:
     """Where the user would run it."""
     hash_seed: str
     stdin: Path | None = None
+    options: tuple[str, ...] = ()
+    """More for `resume run`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,9 @@ class Stage:
     ) -> Ended:
         """Run it under `resume run`; *kill_after_s* None: to its end."""
         return self._run(
-            ["-m", "resume", "run", "--rate", f"{rate_s:.6f}"], kill_after_s, timeout_s
+            ["-m", "resume", "run", "--rate", f"{rate_s:.6f}", *self._job.options],
+            kill_after_s,
+            timeout_s,
         )
 
     def take(self, name: str, ended: Ended) -> Left:

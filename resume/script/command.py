@@ -27,6 +27,7 @@ OPTIONS = {
     "--fresh": ("", "Set aside what is saved, and start anew."),
     "--on-change": ("WHAT", "refuse or restart: if the source is not that of the saved state."),
     "--keep": ("N", "Generations to keep; default: 3."),
+    "--undo-files": ("", "Put files back that were changed since the save that is gone on from."),
     "--deadline": (
         "WHEN",
         "Time to be gone: 23h30m, 2026-11-23T08:00, none; default: job's end.",
@@ -43,6 +44,7 @@ OPTIONS = {
 SWITCHES: Mapping[str, Mapping[str, Any]] = {
     "--fresh": {"fresh": True},
     "--at-start": {"at_start": True},
+    "--undo-files": {"undo_files": True},
 }
 
 

@@ -20,6 +20,7 @@ from resume.settings import DEFAULTS, Settings, check_settings
 from resume.sources import MOST_SOURCE, Fact, meaning, python_version, why_restart
 from resume.standing import Generation
 from resume.store import find_folder
+from resume.tracked import UndoLog
 
 
 def line_of(name: str, options: RunOptions) -> Engine:
@@ -42,7 +43,12 @@ def execution_of(name: str, options: RunOptions, running: Running, asking: Askin
         code=lambda: _facts(running),
         safe_points=(sync, save),
         asking=asking,
+        undo=_undo_log(engine) if options.undo_files else None,
     )
+
+
+def _undo_log(engine: Engine) -> UndoLog:
+    return UndoLog(engine.store.place / "undo", without=engine.store.folder)
 
 
 def _engine(name: str, options: RunOptions) -> Engine:

@@ -47,6 +47,8 @@ class RunOptions(NamedTuple):
     """Or `"restart"`: what to do where the source is not that of the saved state."""
     keep: int | None = None
     """Generations to keep."""
+    undo_files: bool = False
+    """What files held is kept, and put back on the way back."""
     folder: str | None = None
     """Where checkpoints lie."""
     deadline: str = "auto"

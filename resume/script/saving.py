@@ -126,6 +126,10 @@ class ScriptSaving(Askable, NoSaving):
         self._signals = self._subscribed()
         self.asking.add(self._signals)
         hidden.hide()
+        if self.options.undo_files:
+            from resume import file_hooks  # noqa: PLC0415 - see above
+
+            file_hooks.install()
         self._running = running
         self._watch_the_clock()
         self._watch_the_cloud()

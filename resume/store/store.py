@@ -87,6 +87,11 @@ class Store:
         """Every generation, newest first, of all lines, readable or not."""
         return list(self._scan().entries)
 
+    def numbers(self) -> list[int]:
+        """The numbers of all generations that are there, whole or not, without a look at them."""
+        matches = map(layout.MANIFEST_NAME.fullmatch, generations.file_names(self.place))
+        return sorted(int(match[1]) for match in matches if match)
+
     def newest(self) -> Manifest | None:
         """The newest readable manifest of the live line; None where there is none, or it expired.
 
