@@ -9,7 +9,7 @@ its bytes; it may have grown since. One that is open for changes goes into the s
 it is small, and is put back.
 
 What can still go wrong: a file of more than 64 MiB that is only read is looked at in its first and
-its last mebibyte; a file that was closed at the save is not looked at (`tracked/undo.py` does that).
+its last mebibyte; a file that was closed at the save is not looked at here (`tracked/undo.py`).
 """
 
 from __future__ import annotations
