@@ -7,7 +7,7 @@ import json
 import os
 from pathlib import Path
 
-SCALE = 400
+SCALE = 1500
 SUMMARY = Path("summary.json")
 
 
@@ -44,7 +44,7 @@ for n in range(4 * SCALE):
     add_row(n, value)
     known = summed(value)
     move(n)
-    if n % 300 == 299:
+    if n % 1000 == 999:
         with open("rows.csv") as table:
             print(n, value, known, sum(1 for _ in table), sorted(os.listdir("moved")))
 os.rmdir("jobs")
