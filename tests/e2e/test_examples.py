@@ -92,7 +92,7 @@ def test_killed_ten_times_the_output_is_the_same(tmp_path, name):
             slower *= 1.0 if has_saved else 1.1
             continue
         ends += 1
-        slower = 1.0
+        slower *= 0.9  # the whole run may have been timed while the machine was busy
         assert ended.code == 0, ended.stderr
         assert ended.stdout == plain.stdout, ended.stderr
         shutil.rmtree(store)
