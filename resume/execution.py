@@ -481,7 +481,10 @@ class Execution(Askable):
         Raises:
             RestoreError: The disk refused.
         """
-        if self._undo is None or generation.epoch is None:
+        if generation.epoch is None:
+            return
+        if self._undo is None:
+            self._say("it was saved with --undo-files; without it, files stay as they are")
             return
         name = self.engine.name
         try:

@@ -25,7 +25,6 @@ import shutil
 import stat
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -165,14 +164,20 @@ class UndoLog:
         return Kept(self._epoch, real, "size", found.st_size, mark)
 
     def _removed(self, real: str, found: os.stat_result) -> Kept:
-        if found.st_nlink == 1 and self._seen.get(real) is None:
-            copy = self._new_copy()
-            with suppress(OSError):  # another file system, or one that has no links
-                os.link(real, copy)
-                self._linked[real] = copy
-                time = str(found.st_mtime_ns)
-                return Kept(self._epoch, real, "copy", found.st_size, time, copy.name)
-        return self._copy(real, found)
+        is_only = found.st_nlink == 1 and self._seen.get(real) is None
+        kept = self._second_link(real, found) if is_only else None
+        if kept is not None:
+            self._linked[real] = self._log.copy(kept.file)
+        return kept or self._copy(real, found)
+
+    def _second_link(self, real: str, found: os.stat_result) -> Kept | None:
+        copy = self._new_copy()
+        try:
+            os.link(real, copy)
+        except OSError:  # another file system, or one that has no links
+            return None
+        time = str(found.st_mtime_ns)
+        return Kept(self._epoch, real, "copy", found.st_size, time, copy.name)
 
     def _part(self, real: str, way: _Way) -> None:
         """Let a file that was not removed after all have a copy of its own before it changes."""
@@ -188,15 +193,9 @@ class UndoLog:
             new.replace(copy)
 
     def _moved(self, real: str, found: os.stat_result) -> Kept:
-        if self._is_large(
-            found.st_size
-        ):  # under its other name it is seldom changed; else it is told
-            copy = self._new_copy()
-            with suppress(OSError):  # see above
-                os.link(real, copy)
-                time = str(found.st_mtime_ns)
-                return Kept(self._epoch, real, "copy", found.st_size, time, copy.name)
-        return self._copy(real, found)
+        # under its other name it may change: a large one seldom does, and that would be told
+        kept = self._second_link(real, found) if self._is_large(found.st_size) else None
+        return kept or self._copy(real, found)
 
     def _is_large(self, size: int) -> bool:
         return size > min(MOST_COPIED, MOST_KEPT - self._copied_bytes)

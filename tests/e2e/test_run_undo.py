@@ -102,6 +102,16 @@ def test_a_run_that_begins_with_the_option_later(folder):
     assert (folder / "rows.csv").read_text() == rows + "3\n4\n"
 
 
+def test_a_rerun_that_lacks_the_option_is_told(folder):
+    killed(folder, "--undo-files")
+    rows = (folder / "rows.csv").read_text()
+
+    last = resumed(folder, "script.py")
+
+    assert "saved with --undo-files; without it, files stay as they are" in last.stderr
+    assert (folder / "rows.csv").read_text() == rows + "3\n4\n"
+
+
 def test_fresh_leaves_the_files(folder):
     killed(folder, "--undo-files")
     rows = (folder / "rows.csv").read_text()
