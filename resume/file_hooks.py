@@ -48,7 +48,7 @@ class Listener(Protocol):
 Given = tuple[Any, ...]
 Named = Mapping[str, Any]
 Tell = Callable[[Listener, Given, Named], None]
-_caller: Callable[[], Named] = namespace_of_caller
+_caller: Callable[[], Named] = namespace_of_caller  # which is untyped, as all that is unseen
 _listener: Listener | None = None
 _process = 0
 _local = threading.local()

@@ -23,7 +23,7 @@ class Kept:
     size: int = 0
     mark: str = ""
     """Of a link: where it leads. Of a file that is added to: digest of its last bytes. Of one that
-    is too large to be copied: its time."""
+    was not copied: when it was changed, in ns."""
     file: str = ""
     """Name of the copy."""
 

@@ -14,7 +14,6 @@ written after the save. A file that may not be read is told by its identity and 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 import sys
@@ -23,7 +22,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
-_TAIL_BYTES = 1 << 12
+from resume.tracked.tails import digest_before
+
 STREAMS = (1, 2)
 """Descriptors of standard output and standard error."""
 
@@ -110,11 +110,5 @@ def _tail(descriptor: int, size: int) -> str:
     # it can be opened once more.
     for path in (f"/proc/self/fd/{descriptor}", f"/dev/fd/{descriptor}"):
         with suppress(OSError):
-            reading = os.open(path, os.O_RDONLY)
-            try:
-                os.lseek(reading, max(0, size - _TAIL_BYTES), os.SEEK_SET)
-                data = os.read(reading, min(size, _TAIL_BYTES))
-            finally:
-                os.close(reading)
-            return hashlib.sha256(data).hexdigest()
+            return digest_before(path, size)
     return ""

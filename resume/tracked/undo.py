@@ -11,7 +11,7 @@ What is done: before a file is first changed behind a save, what it holds is kep
 log says so. A file that is only added to needs its size alone; one that is removed or replaced is
 kept by a second link; others are copied. An epoch is the time from one capture to the next; each
 generation knows the epoch that begins with it. What is put back is what was first kept of a path
-since then. What the killed run has left is set aside until the run ends well.
+since then. What killed runs have left is set aside until one ends well.
 
 What can still go wrong: a file of more than 64 MiB that is written over in place (said at the
 restore); the second name of a file that has two; what `resume/file_hooks.py` does not see; a power

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from resume.tracked.kept import Kept, KeptLog
 from resume.tracked.tails import digest_before
+from resume.units import show_bytes
 
 ASIDE = "aside"
-"""Below the folder of the log: what the killed run has left."""
+"""Below the folder of the log: what killed runs have left."""
 
 
 @dataclass(slots=True)
@@ -45,7 +46,6 @@ def put_back(log: KeptLog, epoch: int) -> Undone:
     Raises:
         OSError: The disk refused; what was kept is kept.
     """
-    shutil.rmtree(log.folder / ASIDE, ignore_errors=True)
     undone = Undone()
     for kept in _plan(log, epoch):
         _undo(log, kept, undone)
@@ -103,8 +103,8 @@ def _put_or_tell(log: KeptLog, kept: Kept, path: Path, undone: Undone) -> None:
             undone.put_back.append(kept.path)
     elif not _is_untouched(kept, path):
         undone.lost.append(
-            f"{kept.path} was written over behind the save, and its {kept.size >> 20} MiB were too "
-            "many to be kept: who reads it finds what is there now"
+            f"{kept.path} was written over behind the save, and its {show_bytes(kept.size)} were "
+            "too many to be kept: who reads it finds what is there now"
         )
 
 

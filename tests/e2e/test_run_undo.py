@@ -143,6 +143,44 @@ def test_a_file_that_cannot_be_put_back_refuses_the_rerun(folder, plain):
     assert left(folder) == plain
 
 
+def test_what_ends_a_program_well_is_not_kept(tmp_path):
+    """Its exit functions write files when nothing can be gone on from any more."""
+    (tmp_path / "script.py").write_text(
+        "import atexit, resume\nresume.save()\natexit.register(open, 'at_exit', 'w')\n"
+    )
+
+    assert resumed(tmp_path, "--undo-files", "script.py").returncode == 0
+
+    assert (tmp_path / "at_exit").exists()
+    assert not (tmp_path / ".checkpoints" / "script").exists()
+
+
+def test_a_generation_of_the_run_before(tmp_path):
+    """Those of the second run are damaged: files are put back to what they were in the first."""
+    (tmp_path / "script.py").write_text(
+        "import os, resume\n"
+        "for n in range(10):\n"
+        "    with open('rows', 'a') as rows:\n"
+        "        rows.write(f'{n}\\n')\n"
+        "    resume.save()\n"
+        "    if os.path.exists(f'die{n}'):\n"
+        "        os.kill(os.getpid(), 9)\n"
+    )
+    for n in (5, 7):
+        die = tmp_path / f"die{n}"
+        die.touch()
+        assert resumed(tmp_path, "--undo-files", "script.py").returncode == -9
+        die.unlink()
+    for manifest in generations(tmp_path)[-2:]:
+        manifest.write_bytes(b"damaged")
+
+    last = resumed(tmp_path, "--undo-files", "script.py")
+
+    assert last.returncode == 0, last.stderr
+    assert "going on from generation 6" in last.stderr
+    assert (tmp_path / "rows").read_text() == "".join(f"{n}\n" for n in range(10))
+
+
 def test_a_child_of_a_fork_keeps_nothing(tmp_path):
     """What other processes do to files is theirs."""
     (tmp_path / "script.py").write_text(

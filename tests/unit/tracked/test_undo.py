@@ -106,6 +106,35 @@ def test_what_is_put_back_leaves_the_killed_runs_aside(log):
     assert [path.read_text() for path in Path("../store/name/undo/aside").iterdir()] == ["second"]
 
 
+def test_what_every_killed_run_left_stays_aside(log):
+    write("state", "first")
+    epoch = log.begin_epoch()
+    for text in ("of one run", "of the next"):
+        write("state", text)
+        rerun(epoch)
+
+    aside = Path("../store/name/undo/aside").iterdir()
+    assert sorted(path.read_text() for path in aside) == ["of one run", "of the next"]
+    assert files() == {"state": "first"}
+
+
+@pytest.mark.parametrize("is_killed_between", [False, True])
+def test_a_removal_that_failed_long_before_the_change(log, is_killed_between):
+    """What a second link keeps is copied before it changes: in a later epoch, and in a rerun."""
+    write("state", "first")
+    epoch = log.begin_epoch()
+    not_done(os.replace, "no", "state")
+    later = log.begin_epoch()
+    if is_killed_between:
+        rerun(later)
+    write("state", "second")
+
+    _, undone = rerun(epoch)
+
+    assert undone.lost == []
+    assert files() == {"state": "first"}
+
+
 def test_a_folder_with_something_else_in_it_stays(log):
     epoch = log.begin_epoch()
     os.mkdir("results")
