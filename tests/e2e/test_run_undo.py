@@ -223,14 +223,14 @@ def test_prove_takes_it(folder):
     """A table that grows by closed appends is told different without, and equal with it."""
     (folder / "script.py").write_text(
         "import time\n"
-        "for n in range(150):\n"
+        "for n in range(300):\n"
         "    with open('rows.csv', 'a') as rows:\n"
         "        rows.write(f'{n}\\n')\n"
-        "    time.sleep(0.005)\n"
+        "    time.sleep(0.01)\n"
     )
 
     def verdict(*options):
-        words = ("prove", "--kills", "6", "--rate", "0.3", "--seed", "3", "--json", *options)
+        words = ("prove", "--kills", "6", "--rate", "0.1", "--seed", "3", "--json", *options)
         ended = subprocess.run(
             [sys.executable, "-m", "resume", *words, "script.py"],
             cwd=folder,
